@@ -1,0 +1,268 @@
+#include "models/bundle.h"
+
+#include <algorithm>
+#include <charconv>
+#include <optional>
+#include <set>
+
+#include "models/serving.h"
+#include "models/step_kinds.h"
+
+namespace voxd {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// MONAI's evaluator hands the item "image" to the network and puts the answer under "pred".
+constexpr const char* network_input = "image";
+constexpr const char* network_output = "pred";
+
+bool is_number(const std::string& text) {
+  return !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;
+}
+
+/// The folder's name; that of its parent where it is a version's folder.
+std::string model_name(const fs::path& folder) {
+  const fs::path clean = fs::absolute(folder / "").lexically_normal().parent_path();
+  const std::string name = clean.filename().string();
+  return is_number(name) ? clean.parent_path().filename().string() : name;
+}
+
+std::optional<Config> read_config(const fs::path& folder, const std::string& bundle, const std::string& file) {
+  const fs::path path = folder / "configs" / file;
+  std::error_code error;
+  if (!fs::is_regular_file(path, error)) return std::nullopt;
+  return Config::read(path, bundle + "/configs/" + file);
+}
+
+Config read_inference(const fs::path& folder, const std::string& bundle) {
+  for (const char* file : {"inference.json", "inference.yaml", "inference.yml"})
+    if (auto config = read_config(folder, bundle, file)) return *std::move(config);
+  fail(Code::not_found, bundle, ": no configs/inference.json, .yaml or .yml");
+}
+
+/// The ids of the transforms of a Compose, in order.
+std::vector<std::string> transforms_of(const Config& config, const std::string& section) {
+  const ConfigValue value = config.resolve(section);
+  const auto* component = value.as<ComponentRef>();
+  if (!component) fail(Code::unimplemented, config.where(section), ": expected a Compose of transforms, found ", to_text(value));
+  Params compose(config, component->id);
+  if (compose.target() != "Compose") compose.refuse(Code::unimplemented, "_target_", "'" + compose.target() + "' is not supported, only Compose");
+  const ConfigValue transforms = compose.value("transforms");
+  compose.require_off({"unpack_items", "log_stats", "lazy", "overrides"});
+  if (!compose.flag("map_items", true)) compose.refuse(Code::unimplemented, "map_items", "only True is supported");
+  compose.finish();
+
+  const auto* list = transforms.as<ConfigList>();
+  if (!list) compose.refuse(Code::invalid_argument, "transforms", "expected a list of transforms, found " + to_text(transforms));
+  std::vector<std::string> ids;
+  for (const ConfigValue& item : *list) {
+    if (item.is_null()) continue;  // a reference to a disabled one
+    const auto* transform = item.as<ComponentRef>();
+    if (!transform) compose.refuse(Code::unimplemented, "transforms", "expected components with _target_, found " + to_text(item));
+    ids.push_back(transform->id);
+  }
+  return ids;
+}
+
+/// Follows which items there are from step to step.
+class ChainCheck {
+ public:
+  void add_item(const std::string& key) { items_.insert(key); }
+
+  void check(const Config& config, const std::string& id, const Step& step) {
+    for (const std::string& key : step.keys()) require(config, id, "keys", key);
+    for (const std::string& key : step.needs()) require(config, id, step.name() == "CropForegroundd" ? "source_key" : "orig_keys", key);
+    for (const std::string& key : step.adds())
+      if (!items_.insert(key).second)
+        fail(Code::invalid_argument, config.where(child_id(id, "names")), ": there is an item '", key, "' already");
+  }
+
+ private:
+  void require(const Config& config, const std::string& id, const char* parameter, const std::string& key) const {
+    if (items_.count(key)) return;
+    std::string known;
+    for (const std::string& item : items_) known += (known.empty() ? "'" : ", '") + item + "'";
+    fail(Code::invalid_argument, config.where(child_id(id, parameter)), ": there is no item '", key, "' at this point, only ", known);
+  }
+
+  std::set<std::string> items_;
+};
+
+Steps read_steps(const Config& config, const std::string& section, ChainCheck& chain) {
+  Steps steps;
+  for (const std::string& id : transforms_of(config, section)) {
+    steps.push_back(make_step(Params(config, id)));
+    chain.check(config, id, *steps.back());
+  }
+  return steps;
+}
+
+/// A chain starts with LoadImaged, which says under which key the image arrives.
+std::string input_key_of(const Config& config) {
+  const std::vector<std::string> ids = transforms_of(config, "preprocessing");
+  if (ids.empty()) fail(Code::invalid_argument, config.where("preprocessing"), ": has no transforms");
+  Params first(config, ids.front());
+  if (first.target() != "LoadImaged")
+    first.refuse(Code::unimplemented, "_target_", "a chain must start with LoadImaged, found '" + first.target() + "'");
+  const std::vector<std::string> keys = first.texts("keys");
+  if (keys.size() != 1) first.refuse(Code::unimplemented, "keys", "several images under keys of their own are not supported");
+  return keys.front();
+}
+
+void check_inferer(const Config& config) {
+  if (!config.raw("inferer")) return;  // MONAI's evaluator then takes a SimpleInferer
+  const ConfigValue value = config.resolve("inferer");
+  const auto* component = value.as<ComponentRef>();
+  if (!component) fail(Code::unimplemented, config.where("inferer"), ": expected a component, found ", to_text(value));
+  Params inferer(config, component->id);
+  if (inferer.target() != "SimpleInferer")
+    inferer.refuse(Code::unimplemented, "_target_", "the inferer '" + inferer.target() + "' is not supported, only SimpleInferer");
+  inferer.finish();
+}
+
+/// What voxd uses of metadata.json; everything in it is optional and descriptive, so nothing else is looked at.
+struct Metadata {
+  std::string version, task, description;
+  std::int32_t input_channels = 1;
+  std::map<std::int32_t, std::string> labels;
+};
+
+std::string text_at(const Config& config, std::string_view id) {
+  const ConfigValue* value = config.raw(id);
+  const auto* text = value ? value->as<std::string>() : nullptr;
+  return text ? *text : "";
+}
+
+/// Label values to names; label 0 is the background. Some bundles say label_def.
+std::map<std::int32_t, std::string> read_labels(const Config& config) {
+  std::map<std::int32_t, std::string> labels;
+  for (const char* name : {"channel_def", "label_def"}) {
+    const ConfigValue* value = config.raw(child_id("network_data_format::outputs::pred", name));
+    const auto* map = value ? value->as<ConfigMap>() : nullptr;
+    if (!map) continue;
+    for (const auto& [key, label] : *map) {
+      std::int32_t number = 0;
+      const auto [end, error] = std::from_chars(key.data(), key.data() + key.size(), number);
+      if (error != std::errc{} || end != key.data() + key.size() || number < 0 || number > 65535 || !label.as<std::string>())
+        fail(Code::invalid_argument, config.where(child_id("network_data_format::outputs::pred", name)), ": expected label numbers with names, found '",
+             key, "': ", to_text(label));
+      if (number > 0) labels[number] = *label.as<std::string>();
+    }
+    return labels;
+  }
+  return labels;
+}
+
+Metadata read_metadata(const Config& config) {
+  Metadata metadata;
+  metadata.version = text_at(config, "version");
+  metadata.task = text_at(config, "task");
+  metadata.description = text_at(config, "description");
+  metadata.labels = read_labels(config);
+  constexpr const char* channels_id = "network_data_format::inputs::image::num_channels";
+  if (const ConfigValue* channels = config.raw(channels_id)) {
+    const auto* number = channels->as<std::int64_t>();
+    if (!number || *number < 1 || *number > 256)
+      fail(Code::invalid_argument, config.where(channels_id), ": expected a number in 1..256, found ", to_text(*channels));
+    metadata.input_channels = static_cast<std::int32_t>(*number);
+  }
+  return metadata;
+}
+
+/// Keys that SaveImaged marks, in order.
+std::vector<std::string> saved_keys(const Config& config, const Steps& steps) {
+  std::vector<std::string> saved;
+  for (const auto& step : steps)
+    if (dynamic_cast<const SaveImaged*>(step.get()))
+      for (const std::string& key : step->keys()) {
+        if (std::find(saved.begin(), saved.end(), key) != saved.end())
+          fail(Code::unimplemented, config.where("postprocessing"), ": '", key, "' is saved twice");
+        saved.push_back(key);
+      }
+  return saved;
+}
+
+std::string contour_of(const Steps& steps, const std::vector<std::string>& saved) {
+  for (const auto& step : steps)
+    if (dynamic_cast<const LabelToContourd*>(step.get()))
+      for (const std::string& key : step->keys())
+        if (std::find(saved.begin(), saved.end(), key) != saved.end()) return key;
+  return "";
+}
+
+/// A tensor or field of serving.json must stand for something of the chain.
+void require_key(const std::string& bundle, const std::string& field, const std::string& key, const std::vector<std::string>& keys) {
+  if (std::find(keys.begin(), keys.end(), key) != keys.end()) return;
+  std::string known;
+  for (const std::string& name : keys) known += (known.empty() ? "'" : ", '") + name + "'";
+  fail(Code::invalid_argument, bundle, "/configs/serving.json: ", field, ": there is no '", key, "', only ", known);
+}
+
+void describe_tensors(Bundle& bundle, const Serving& serving, const std::vector<std::string>& saved) {
+  PipelineDescription& description = bundle.description;
+  description.inputs = serving.inputs;
+  description.outputs = serving.outputs;
+  if (description.inputs.empty())
+    description.inputs.push_back({bundle.input_key, bundle.input_key, "FP32", {bundle.input_channels, -1, -1, -1}});
+  if (description.outputs.empty())
+    for (const std::string& key : saved) description.outputs.push_back({key, key, "UINT8", {1, -1, -1, -1}});
+  for (std::size_t i = 0; i < description.inputs.size(); ++i)
+    require_key(description.name, "inputs[" + std::to_string(i) + "].key", description.inputs[i].key, {bundle.input_key});
+  for (std::size_t i = 0; i < description.outputs.size(); ++i)
+    require_key(description.name, "outputs[" + std::to_string(i) + "].key", description.outputs[i].key, saved);
+}
+
+}  // namespace
+
+Bundle read_bundle(const fs::path& folder, bool cuda) {
+  Bundle bundle;
+  PipelineDescription& description = bundle.description;
+  description.name = model_name(folder);
+  Config inference = read_inference(folder, description.name);
+  inference.cuda = cuda;
+
+  bundle.input_key = input_key_of(inference);
+  bundle.network_key = network_input;
+  ChainCheck chain;
+  chain.add_item(bundle.input_key);
+  bundle.pre = read_steps(inference, "preprocessing", chain);
+  if (bundle.input_key != network_input)
+    fail(Code::unimplemented, inference.where("preprocessing"), ": the network is given the item '", network_input, "', but the image arrives as '",
+         bundle.input_key, "'");
+  check_inferer(inference);
+  chain.add_item(network_output);
+  if (inference.raw("postprocessing")) bundle.post = read_steps(inference, "postprocessing", chain);
+  if (saved_keys(inference, bundle.pre).size()) fail(Code::unimplemented, inference.where("preprocessing"), ": SaveImaged belongs to the postprocessing");
+
+  std::vector<std::string> saved = saved_keys(inference, bundle.post);
+  if (saved.empty()) {
+    // A chain that saves nothing leaves the network's answer for its caller.
+    saved.push_back(network_output);
+    bundle.post.push_back(std::make_unique<SaveImaged>(saved));
+  }
+
+  Metadata metadata;
+  if (const auto config = read_config(folder, description.name, "metadata.json")) metadata = read_metadata(*config);
+  Serving serving;
+  if (const auto config = read_config(folder, description.name, "serving.json")) serving = read_serving(*config);
+
+  description.task = metadata.task;
+  description.description = serving.description.empty() ? metadata.description : serving.description;
+  description.metadata_version = metadata.version;
+  description.labels = metadata.labels;
+  description.contour_key = serving.contour.empty() ? contour_of(bundle.post, saved) : serving.contour;
+  if (!description.contour_key.empty()) require_key(description.name, "contour", description.contour_key, saved);
+  const bool has_pred = std::find(saved.begin(), saved.end(), network_output) != saved.end();
+  description.mask_key = !serving.mask.empty() ? serving.mask : has_pred ? network_output : saved.front();
+  require_key(description.name, "mask", description.mask_key, saved);
+  bundle.input_channels = metadata.input_channels;
+  describe_tensors(bundle, serving, saved);
+
+  bundle.network_file = folder / "models" / "model.ts";
+  bundle.network_sha256 = serving.sha256;
+  bundle.warm_up_size = serving.warm_up_size.value_or(NetworkOptions{}.warm_up_size);
+  return bundle;
+}
+
+}  // namespace voxd

@@ -1,0 +1,90 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "gpu_transforms/volume/error.h"
+
+namespace voxd {
+
+struct ConfigValue;
+using ConfigList = std::vector<ConfigValue>;
+using ConfigMap = std::vector<std::pair<std::string, ConfigValue>>;  ///< in the file's order
+
+/// A Python object that an expression names and that voxd gives a meaning of its own: "torch.float32", "torch.device('cpu')".
+struct PythonName {
+  std::string name;
+};
+
+/// An object that the config describes at `id` (a map with `_target_`). It is never built by the reader: whoever needs it reads its parameters.
+struct ComponentRef {
+  std::string id;
+};
+
+/// One value of a config file, or what an expression makes of it.
+struct ConfigValue {
+  std::variant<std::monostate, bool, std::int64_t, double, std::string, PythonName, ComponentRef, ConfigList, ConfigMap> data;
+
+  bool is_null() const { return std::holds_alternative<std::monostate>(data); }
+  template <class T>
+  const T* as() const {
+    return std::get_if<T>(&data);
+  }
+  /// The entry of that name, null when this is no map or has none.
+  const ConfigValue* find(std::string_view key) const;
+};
+
+/// The value as Python would write it, at most about 80 characters: for messages.
+std::string to_text(const ConfigValue& value);
+
+/// A file of MONAI's bundle configuration language, JSON or YAML, and what it means: `@` references, `$` expressions and disabled components.
+/// Nothing is evaluated before it is asked for, so that what a server does not need (data lists, training, Python) does no harm.
+/// An id is a path of names and list indices, "preprocessing::transforms::3::pixdim"; "" is the whole file.
+/// Immutable after construction; safe from any thread.
+class Config {
+ public:
+  enum class Format { json, yaml };
+
+  /// What the file may cost to read: a hostile or broken one is refused, never a crash.
+  static constexpr std::size_t max_bytes = 4u << 20;
+  static constexpr int max_depth = 64;
+  static constexpr std::size_t max_values = 200'000;
+
+  /// Reads a file; .json is JSON, .yaml and .yml are YAML. `name` is how messages call it.
+  /// Throws Error{not_found} if it cannot be read, Error{invalid_argument} with line or byte if it is malformed.
+  static Config read(const std::filesystem::path& file, std::string name);
+  static Config parse(std::string_view text, Format format, std::string name);
+
+  const std::string& name() const { return name_; }
+  /// The value at `id` as the file has it; null when there is none.
+  const ConfigValue* raw(std::string_view id) const;
+
+  /// The value at `id` with references and expressions in it resolved. A component comes back as ComponentRef, a disabled one as null
+  /// (within a list or map it is left out, as in MONAI).
+  /// Throws Error{invalid_argument} on an unknown id, a cycle or a size past the limits, Error{unimplemented} on an expression that is not supported;
+  /// both name the file, the path in it and the text.
+  ConfigValue resolve(std::string_view id) const;
+
+  /// "configs/inference.json: preprocessing.transforms[3].pixdim": the start of every message about an id.
+  std::string where(std::string_view id) const;
+
+  bool cuda = false;  ///< what torch.cuda.is_available() says; set before anything is resolved
+
+ private:
+  Config(std::string name, ConfigValue root) : name_(std::move(name)), root_(std::move(root)) {}
+
+  std::string name_;
+  ConfigValue root_;
+};
+
+/// `id` + "::" + `name`.
+std::string child_id(std::string_view id, std::string_view name);
+std::string child_id(std::string_view id, std::size_t index);
+
+}  // namespace voxd

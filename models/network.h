@@ -1,0 +1,45 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "gpu_transforms/device_volume.h"
+#include "gpu_transforms/job_context.h"
+
+namespace voxd {
+
+/// A trained network. Safe from any thread: one network serves all workers.
+class Network {
+ public:
+  virtual ~Network() = default;
+  /// [C,X,Y,Z] float32 on the context's stream -> [C',X',Y',Z'] float32, on the same stream, with the input's affine. The batch axis of 1 is added and removed here.
+  /// Throws Error{invalid_argument} when the network refuses the shape, with its first line of reason.
+  virtual DeviceVolume forward(const DeviceVolume& input, JobContext& context) const = 0;
+  /// Bytes that forward() needs beside its input, for an input of that size: measured at warm-up and scaled by voxels.
+  virtual std::int64_t peak_bytes(std::int32_t channels, const Int3& size) const = 0;
+  /// Channels that forward() returns, learnt at warm-up.
+  virtual std::int32_t output_channels() const = 0;
+};
+
+struct NetworkOptions {
+  std::int32_t input_channels = 1;
+  Int3 warm_up_size{64, 64, 64};  ///< run twice at load, so that the first job does not pay for graph optimisation
+  int device = -1;                ///< CUDA ordinal, -1 for the CPU
+};
+
+/// Loads a TorchScript file, freezes it and warms it up. A model file is code: load only what the operator put there.
+/// Throws Error{not_found} when there is no such file and Error{invalid_argument} with libtorch's first line when it cannot be loaded.
+std::shared_ptr<const Network> load_torchscript(const std::filesystem::path& file, const NetworkOptions& options);
+
+/// Process-wide libtorch settings that cost nothing: page-recycling CPU allocator, threads per worker. Call once, before the first network is loaded.
+void configure_torch(int threads_per_worker);
+/// Caps libtorch's threads for work started from the calling thread; each worker calls it once.
+void set_torch_threads(int threads);
+/// libtorch's caching allocator, so that a MemoryPool on CUDA and the networks share one cache. Throws Error{failed_precondition} in a build without CUDA.
+DeviceAllocator torch_cuda_allocator();
+/// "2.11.0", for --version.
+std::string torch_version();
+
+}  // namespace voxd

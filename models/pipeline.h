@@ -1,0 +1,67 @@
+#pragma once
+
+#include <array>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "gpu_transforms/job_context.h"
+#include "gpu_transforms/volume/host_volume.h"
+#include "models/network.h"
+
+namespace voxd {
+
+/// A tensor of the KServe protocol as a bundle's serving.json names it. -1 in a shape is any size.
+struct TensorDescription {
+  std::string name;      ///< "INPUT0"
+  std::string key;       ///< the chain's key that it feeds or shows, "image", "pred", "contour"
+  std::string datatype;  ///< KServe's name, "FP32", "UINT8"
+  std::vector<std::int64_t> shape;
+};
+
+struct PipelineDescription {
+  std::string name;              ///< of the bundle's folder
+  std::string task;              ///< one line, from metadata.json
+  std::string description;       ///< from metadata.json
+  std::string metadata_version;  ///< metadata.json's `version`
+  std::vector<TensorDescription> inputs, outputs;
+  std::string mask_key = "pred";
+  std::string contour_key;                  ///< empty when the chain makes no contour
+  std::map<std::int32_t, std::string> labels;  ///< label value -> name, from metadata.json's channel_def
+};
+
+struct PipelineOutput {
+  std::string key;
+  HostVolume volume;  ///< uint8 or uint16 label map, or float32; on the grid that the chain ends on
+};
+
+struct PipelineResult {
+  std::vector<PipelineOutput> outputs;
+  std::array<double, kStages> stage_ms{};  ///< pre, network and post are filled in
+  std::int64_t peak_bytes = 0;             ///< of the workspace
+  const HostVolume& at(const std::string& key) const;  ///< throws Error{not_found} naming the keys there are
+};
+
+/// A bundle's preprocessing, inferer, network and postprocessing, read, checked and ready. Immutable; safe from any thread.
+class Pipeline {
+ public:
+  /// Reads configs/inference.json (or .yaml, .yml), metadata.json and serving.json of a bundle folder. Everything that is not understood is refused with
+  /// file, path inside the file and the offending text. `network` replaces models/model.ts (tests).
+  static std::shared_ptr<const Pipeline> load(const std::filesystem::path& bundle, int device = -1,
+                                              std::shared_ptr<const Network> network = nullptr);
+  virtual ~Pipeline() = default;
+
+  virtual const PipelineDescription& description() const = 0;
+
+  /// Runs one job. Several images are stacked as channels, in order, and must share one grid. Outputs are in memory from `allocate`, complete on return.
+  /// Throws Error{cancelled}, Error{deadline_exceeded} between steps, Error{invalid_argument} for an image that the chain cannot take.
+  virtual PipelineResult run(const std::vector<HostVolume>& images, JobContext& context,
+                             const HostAllocator& allocate = allocate_host) const = 0;
+
+  /// Upper bound of workspace and network memory for an image of that shape, before it is run. The crop's box being unknown, it counts as the whole image.
+  virtual std::int64_t peak_bytes(DType dtype, std::int32_t channels, const Int3& size) const = 0;
+};
+
+}  // namespace voxd

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "models/config.h"
+#include "models/pipeline.h"
+
+namespace voxd {
+
+/// configs/serving.json: what MONAI's files have no word for. Every field is optional; README.md describes each.
+struct Serving {
+  std::string description;
+  std::vector<TensorDescription> inputs, outputs;
+  std::string mask, contour;
+  std::optional<Int3> warm_up_size;
+  std::string sha256;
+};
+
+/// Strict: throws Error{invalid_argument} with the path of an unknown field and the nearest that there is, and on every wrong value.
+Serving read_serving(const Config& config);
+
+}  // namespace voxd

@@ -1,0 +1,181 @@
+#include "models/steps.h"
+
+#include "models/step_kinds.h"
+#include "tests/models/fixtures.h"
+#include "tests/support/catch.h"
+
+using namespace voxd;
+using namespace voxd::test;
+using Catch::Matchers::Contains;
+
+namespace {
+
+Config step_config(const std::string& step) {
+  return Config::parse(R"({"preprocessing": {"_target_": "Compose"}, "other": {"_target_": "Compose"}, "t": )" + step + "}", Config::Format::json, "inference.json");
+}
+
+std::unique_ptr<const Step> make(const std::string& step) {
+  const Config config = step_config(step);
+  return make_step(Params(config, "t"));
+}
+
+std::string refusal(const std::string& step) {
+  return message_of([&] { make(step); });
+}
+
+/// Runs steps on one image and hands out what they made of it.
+struct Chain {
+  explicit Chain(const HostVolume& image) { dictionary.items["image"] = {upload(image, rig.workspace), {}}; }
+
+  Chain& then(const std::string& step) {
+    make(step)->apply(dictionary, rig.context);
+    return *this;
+  }
+  HostVolume result(const std::string& key = "image") {
+    HostVolume volume = download(dictionary.at(key).volume, rig.workspace);
+    rig.stream->synchronize();
+    return volume;
+  }
+  const SpatialTrace& trace(const std::string& key = "image") { return dictionary.at(key).trace; }
+
+  Rig rig;
+  Dictionary dictionary;
+};
+
+HostVolume ramp(const Int3& size, const Affine& affine = identity_affine()) {
+  return volume_of<std::int16_t>(size, [](int x, int y, int z) { return 100 * x + 10 * y + z; }, affine);
+}
+
+}  // namespace
+
+TEST_CASE("LoadImaged makes float32 of every type, and changes no value", "[steps]") {
+  Chain chain(ramp({3, 4, 5}));
+  const HostVolume result = chain.then(R"({"_target_": "LoadImaged", "keys": "image", "image_only": "True", "reader": "ITKReader"})").result();
+  REQUIRE(result.dtype == DType::f32);
+  CHECK(result.as<float>()[59] == 234);
+  CHECK(chain.trace().empty());
+}
+
+TEST_CASE("EnsureChannelFirstd and EnsureTyped leave a volume as it is", "[steps]") {
+  Chain chain(ramp({3, 4, 5}));
+  chain.then(R"({"_target_": "EnsureChannelFirstd", "keys": "image", "channel_dim": "no_channel"})");
+  CHECK(chain.result().dtype == DType::i16);
+  chain.then(R"({"_target_": "EnsureTyped", "keys": ["image"], "device": "$torch.device('cpu') ", "track_meta": true})");
+  CHECK(chain.result().dtype == DType::i16);
+  chain.then(R"({"_target_": "EnsureTyped", "keys": "image", "dtype": "$torch.float32"})");
+  CHECK(chain.result().dtype == DType::f32);
+}
+
+TEST_CASE("intensity steps compute MONAI's formula with the bundle's parameters", "[steps]") {
+  Chain chain(ramp({2, 2, 2}));
+  chain.then(R"({"_target_": "ScaleIntensityRanged", "keys": "image", "a_min": 0, "a_max": 100, "b_min": 0, "b_max": 2, "clip": true})");
+  CHECK(chain.result().as<float>()[7] == 2);
+  CHECK(chain.result().as<float>()[3] == Approx(0.22f));
+  chain.then(R"({"_target_": "NormalizeIntensityd", "keys": "image", "subtrahend": 1, "divisor": 2})");
+  CHECK(chain.result().as<float>()[7] == 0.5f);
+  chain.then(R"({"_target_": "ScaleIntensityRangePercentilesd", "keys": "image", "lower": 0, "upper": 100, "b_min": 0, "b_max": 1})");
+  CHECK(chain.result().as<float>()[7] == Approx(1));
+  CHECK(chain.result().as<float>()[0] == 0);
+}
+
+TEST_CASE("spatial steps leave a trace that Invertd goes back to the image's exact grid", "[steps]") {
+  Affine lps = identity_affine();
+  lps[0] = {-2, 0, 0, 10};
+  lps[1] = {0, -3, 0, 20};
+  const HostVolume image = ramp({6, 5, 4}, lps);
+  Chain chain(image);
+  chain.then(R"({"_target_": "LoadImaged", "keys": "image"})")
+      .then(R"({"_target_": "Orientationd", "keys": "image", "axcodes": "RAS"})")
+      .then(R"({"_target_": "CropForegroundd", "keys": "image", "source_key": "image", "margin": 1})")
+      .then(R"({"_target_": "Resized", "keys": "image", "spatial_size": [16, 14, 12], "mode": "nearest"})");
+  CHECK(chain.trace().size() == 3);
+  CHECK(chain.result().geometry.size == Int3{16, 14, 12});
+  chain.then(R"({"_target_": "CopyItemsd", "keys": "image", "names": "pred"})")
+      .then(R"({"_target_": "Invertd", "keys": "pred", "orig_keys": "image", "transform": "@preprocessing"})");
+  const HostVolume back = chain.result("pred");
+  CHECK(back.geometry == image.geometry);
+  for (std::size_t i = 0; i < 120; ++i) REQUIRE(back.as<float>()[i] == static_cast<float>(image.as<std::int16_t>()[i]));
+}
+
+TEST_CASE("parameters per key go to their key", "[steps]") {
+  Chain chain(ramp({4, 4, 4}));
+  chain.then(R"({"_target_": "CopyItemsd", "keys": "image", "times": 1, "names": ["second"]})")
+      .then(R"({"_target_": "Resized", "keys": ["image", "second"], "spatial_size": 2, "mode": ["area", "nearest"]})");
+  CHECK(chain.result("image").as<float>()[0] == 55.5f);
+  CHECK(chain.result("second").as<float>()[0] == 0);
+}
+
+TEST_CASE("post-processing steps make a label map, its largest part and its contour", "[steps]") {
+  // Channel 1 wins in a block of 3x3x3 and at one far voxel.
+  HostVolume logits = make_host_volume(DType::f32, 2, {{7, 7, 7}, identity_affine()});
+  auto values = logits.as<float>();
+  for (int x = 0; x < 7; ++x)
+    for (int y = 0; y < 7; ++y)
+      for (int z = 0; z < 7; ++z) {
+        const std::size_t at = static_cast<std::size_t>((x * 7 + y) * 7 + z);
+        const bool inside = x >= 1 && x <= 3 && y >= 1 && y <= 3 && z >= 1 && z <= 3;
+        values[at] = 0;
+        values[343 + at] = inside || (x == 6 && y == 6 && z == 6) ? 1.0f : -1.0f;
+      }
+  Chain chain(logits);
+  chain.then(R"({"_target_": "AsDiscreted", "keys": "image", "argmax": true})");
+  CHECK(chain.result().dtype == DType::u8);
+  CHECK(chain.result().as<std::uint8_t>()[342] == 1);
+  chain.then(R"({"_target_": "KeepLargestConnectedComponentd", "keys": "image", "applied_labels": [1]})");
+  CHECK(chain.result().as<std::uint8_t>()[342] == 0);
+  chain.then(R"({"_target_": "CopyItemsd", "keys": "image", "names": "contour"})").then(R"({"_target_": "LabelToContourd", "keys": "contour"})");
+  const HostVolume mask = chain.result(), contour = chain.result("contour");
+  CHECK(std::count(mask.as<std::uint8_t>().begin(), mask.as<std::uint8_t>().end(), 1) == 27);
+  CHECK(std::count(contour.as<std::uint8_t>().begin(), contour.as<std::uint8_t>().end(), 1) == 26);
+}
+
+TEST_CASE("SaveImaged keeps an item as it is at that point of the chain", "[steps]") {
+  Chain chain(ramp({2, 2, 2}));
+  chain.then(R"({"_target_": "SaveImaged", "keys": "image", "output_dir": "$os.getcwd() ", "output_dtype": "uint8", "resample": false})")
+      .then(R"({"_target_": "ScaleIntensityRanged", "keys": "image", "a_min": 0, "a_max": 1})");
+  REQUIRE(chain.dictionary.outputs.size() == 1);
+  CHECK(chain.dictionary.outputs[0].first == "image");
+  CHECK(chain.dictionary.outputs[0].second.dtype() == DType::i16);
+}
+
+TEST_CASE("an unknown transform is refused by name, with the nearest that there is", "[steps]") {
+  CHECK(refusal(R"({"_target_": "Resizedd", "keys": "image"})") ==
+        "inference.json: t._target_: the transform 'Resizedd' is not supported; did you mean 'Resized'?");
+  CHECK_THAT(refusal(R"({"_target_": "Activationsd", "keys": "pred", "softmax": true})"), Contains("the transform 'Activationsd' is not supported"));
+  CHECK_THAT(refusal(R"({"keys": "pred"})"), Contains("the transform '' is not supported"));
+}
+
+TEST_CASE("what a step does not support is refused with its path", "[steps]") {
+  CHECK_THAT(refusal(R"({"_target_": "LoadImaged", "keys": "image", "reader": "NumpyReader"})"), Contains("t.reader: 'NumpyReader' is not supported"));
+  CHECK_THAT(refusal(R"({"_target_": "LoadImaged"})"), Contains("t.keys: is missing"));
+  CHECK_THAT(refusal(R"({"_target_": "LoadImaged", "keys": "image", "allow_missing_keys": true})"), Contains("t.allow_missing_keys: True is not supported"));
+  CHECK_THAT(refusal(R"({"_target_": "EnsureTyped", "keys": "image", "dtype": "float16"})"), Contains("t.dtype: 'float16'"));
+  CHECK_THAT(refusal(R"({"_target_": "EnsureTyped", "keys": "image", "data_type": "numpy"})"), Contains("t.data_type: 'numpy'"));
+  CHECK_THAT(refusal(R"({"_target_": "EnsureChannelFirstd", "keys": "image", "channel_dim": -1})"), Contains("t.channel_dim: -1 is not supported"));
+  CHECK_THAT(refusal(R"({"_target_": "Invertd", "keys": "pred", "transform": "@other", "orig_keys": "image"})"), Contains("t.transform: only '@preprocessing'"));
+  CHECK_THAT(refusal(R"({"_target_": "Invertd", "keys": "pred", "transform": "@preprocessing", "orig_keys": ["a", "b"]})"), Contains("t.orig_keys: 2 values for 1 keys"));
+  CHECK_THAT(refusal(R"({"_target_": "CopyItemsd", "keys": "pred", "times": 2, "names": "contour"})"), Contains("t.names: 1 names for 2 copies of 1 keys"));
+  CHECK_THAT(refusal(R"({"_target_": "CopyItemsd", "keys": "pred", "times": 99, "names": "contour"})"), Contains("t.times: expected 1 to 16"));
+  CHECK_THAT(refusal(R"({"_target_": "SaveImaged", "keys": "pred", "resample": true})"), Contains("t.resample: True is not supported"));
+  CHECK_THAT(refusal(R"({"_target_": "Resized", "keys": ["a", "b"], "spatial_size": 3, "mode": ["area", "area", "area"]})"), Contains("t.mode: 3 values for 2 keys"));
+  CHECK_THAT(refusal(R"({"_target_": "CropForegroundd", "keys": "image"})"), Contains("t.source_key: is missing"));
+}
+
+TEST_CASE("every step that there is is in the table under MONAI's name", "[steps]") {
+  const std::vector<std::string> names = supported_steps();
+  CHECK(names.size() == 15);
+  CHECK(std::find(names.begin(), names.end(), "KeepLargestConnectedComponentd") != names.end());
+  for (const std::string& name : names) CHECK(name.back() == 'd');
+}
+
+TEST_CASE("a memory plan knows the most that was in use at once", "[steps]") {
+  MemoryPlan plan;
+  {
+    const auto first = plan.allocate(100);
+    plan.scratch(50);
+    const auto second = plan.allocate(20);
+  }
+  const auto third = plan.allocate(60);
+  CHECK(plan.peak_bytes() == 150);
+  CHECK_THROWS_AS(PlannedVolume(DType::f32, 1 << 30, {1 << 30, 1 << 30, 1 << 30}, plan), Error);
+}
