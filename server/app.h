@@ -1,0 +1,55 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <vector>
+
+#include "gpu_transforms/memory_pool.h"
+#include "gpu_transforms/stream_pool.h"
+#include "server/grpc_server.h"
+#include "server/serving.h"
+#include "server/settings.h"
+#include "server/workers.h"
+
+namespace voxd {
+
+/// The whole server: serves from the constructor to drain() or the destructor. What depends on a member is declared
+/// after it, so that shutting down is the order in which members die: calls end, the queue closes, workers finish,
+/// memory goes last. Thread rule: one owner; everything inside is shared among threads by the rules of its class.
+class App {
+ public:
+  /// Loads the models of settings.model_repository. Throws Error naming what is wrong with device, folder or address.
+  explicit App(const Settings& settings);
+  /// Serves these models (tests).
+  App(const Settings& settings, std::unique_ptr<ModelRepository> models);
+
+  /// The port of each TCP address, in order.
+  const std::vector<int>& ports() const { return server_->ports(); }
+
+  /// Stops in good order: health says NOT_SERVING, new calls are refused with UNAVAILABLE, admitted ones run to their
+  /// end. After the drain timeout, or when `give_up` is requested, what is left is cancelled. True if nothing had to
+  /// be. Blocks; once.
+  bool drain(std::stop_token give_up = {});
+
+  const Admission& admission() const { return admission_; }
+  const JobQueue& queue() const { return queue_; }
+  const Workers& workers() const { return workers_; }
+
+ private:
+  void publish_health();
+
+  const Settings settings_;
+  const std::shared_ptr<MemoryPool> host_memory_;
+  const std::shared_ptr<MemoryPool> device_memory_;  // the host's when jobs run on the CPU
+  StreamPool streams_;
+  const std::unique_ptr<ModelRepository> models_;
+  Statistics statistics_;
+  Admission admission_;
+  JobQueue queue_;
+  Workers workers_;
+  Serving serving_;
+  const std::unique_ptr<GrpcServer> server_;
+};
+
+}  // namespace voxd

@@ -1,0 +1,160 @@
+#include "server/infer_call.h"
+
+#include <algorithm>
+#include <charconv>
+#include <utility>
+#include <vector>
+
+#include "server/errors.h"
+#include "server/grpc_status.h"
+#include "server/infer_reply.h"
+#include "server/infer_request.h"
+
+namespace voxd {
+namespace {
+
+constexpr const char* kVolumeBytesKey = "x-volume-bytes";
+
+// What the client says that it sends, kept within what it may send.
+std::int64_t announced_bytes(const grpc::GenericCallbackServerContext& context, std::int64_t limit) {
+  const auto found = context.client_metadata().find(kVolumeBytesKey);
+  if (found == context.client_metadata().end()) return limit;
+  std::int64_t bytes = 0;
+  const char* const begin = found->second.data();
+  const char* const end = begin + found->second.size();
+  if (std::from_chars(begin, end, bytes).ptr != end || bytes < 0)
+    fail(Code::invalid_argument, "metadata ", kVolumeBytesKey, ": is not a number of bytes");
+  return std::min(bytes, limit);
+}
+
+struct Message {
+  std::vector<grpc::Slice> slices;
+  std::vector<std::span<const std::byte>> pieces;
+};
+
+// The slices are shared, not copied.
+std::shared_ptr<const Message> pieces_of(grpc::ByteBuffer& buffer) {
+  const auto message = std::make_shared<Message>();
+  if (!buffer.Dump(&message->slices).ok()) fail(Code::internal, "request: cannot be read from the transport");
+  buffer.Clear();
+  for (const grpc::Slice& slice : message->slices)
+    message->pieces.emplace_back(reinterpret_cast<const std::byte*>(slice.begin()), slice.size());
+  return message;
+}
+
+}  // namespace
+
+InferCall* InferCall::start(grpc::GenericCallbackServerContext& context, Serving& serving) {
+  const std::shared_ptr<InferCall> call(new InferCall(context, serving));
+  call->self_ = call;
+  try {
+    call->admit();
+    call->StartRead(&call->message_);
+  } catch (...) {
+    call->finish(current_error());
+  }
+  return call.get();
+}
+
+InferCall::InferCall(grpc::GenericCallbackServerContext& context, Serving& serving)
+    : context_(context), serving_(serving), deadline_(deadline_of(context)) {
+  record_.rpc = "ModelInfer";
+}
+
+void InferCall::admit() {
+  check_deadline(deadline_);
+  ticket_ = serving_.admission.admit(announced_bytes(context_, serving_.limits.max_image_bytes) +
+                                     RequestLimits::header_bytes);
+}
+
+void InferCall::OnReadDone(bool ok) {
+  try {
+    if (!ok) fail(Code::cancelled, "the call ended before its message came");
+    submit();
+  } catch (...) {
+    finish(current_error());
+  }
+}
+
+void InferCall::submit() {
+  const std::int64_t message_bytes = static_cast<std::int64_t>(message_.Length());
+  const std::shared_ptr<const Message> message = pieces_of(message_);
+  ParsedInfer parsed = parse_infer(message->pieces, message);
+  {
+    const std::lock_guard lock(mutex_);
+    record_.id = parsed.request.id();
+    record_.bytes_in = message_bytes;
+  }
+  if (message_bytes > ticket_.bytes())
+    fail(Code::invalid_argument, "request: ", message_bytes, " bytes came, at most ", ticket_.bytes(),
+         " were announced");
+  ticket_.shrink_to(message_bytes);
+  std::shared_ptr<const Model> model = serving_.find_model(parsed.request.model_name(), parsed.request.model_version());
+  {
+    const std::lock_guard lock(mutex_);
+    record_.model = model->name;
+    record_.version = model->version;
+  }
+  if (const auto timeout = check_parameters(parsed.request); timeout && (!deadline_ || *timeout < *deadline_))
+    deadline_ = timeout;
+  check_deadline(deadline_);
+  const auto job = std::make_shared<TensorJob>(tensor_request(std::move(parsed), std::move(model)), shared_from_this(),
+                                               serving_.statistics);
+  job->deadline = deadline_;
+  {
+    const std::lock_guard lock(mutex_);
+    if (cancelled_) fail(Code::cancelled, "cancelled by the caller");
+    job_ = job;
+  }
+  serving_.queue.push(job);
+}
+
+void InferCall::OnCancel() {
+  std::shared_ptr<TensorJob> job;
+  {
+    const std::lock_guard lock(mutex_);
+    cancelled_ = true;
+    job = job_;
+  }
+  if (!job) return;
+  job->cancel.cancel();
+  serving_.queue.remove(*job, Error(Code::cancelled, "cancelled by the caller"));
+}
+
+void InferCall::on_done(TensorResult result) noexcept {
+  try {
+    reply_ = infer_reply(result, record_.model, record_.version, record_.id);
+  } catch (...) {
+    finish(current_error());
+    return;
+  }
+  const std::lock_guard lock(mutex_);
+  job_.reset();
+  if (finished_) return;
+  finished_ = true;
+  record_.stage_ms = result.stage_ms;
+  record_.bytes_out = static_cast<std::int64_t>(reply_.Length());
+  StartWriteAndFinish(&reply_, {}, grpc::Status::OK);
+}
+
+void InferCall::on_error(const Error& error) noexcept { finish(error); }
+
+void InferCall::finish(const Error& error) {
+  const std::lock_guard lock(mutex_);
+  job_.reset();
+  if (finished_) return;
+  finished_ = true;
+  record_.outcome = status_name_of(error.code());
+  record_.detail = error.what();
+  add_error_trailers(context_, error);
+  Finish(to_status(error));
+}
+
+void InferCall::OnDone() {
+  log_request(record_);
+  reply_.Clear();
+  ticket_ = {};
+  const std::shared_ptr<InferCall> last = std::move(self_);
+}
+
+}  // namespace voxd

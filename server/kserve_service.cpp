@@ -1,0 +1,178 @@
+#include "server/kserve_service.h"
+
+#include <functional>
+
+#include "server/errors.h"
+#include "server/grpc_status.h"
+#include "server/kserve_messages.h"
+#include "server/version.h"
+
+namespace voxd {
+namespace {
+
+using Unary = KserveService::Unary;
+using Context = KserveService::Context;
+
+// Runs the handler, which fills in the response or throws.
+Unary* answer(Context* context, const std::function<void()>& handler) {
+  grpc::Status status;
+  try {
+    handler();
+  } catch (...) {
+    status = to_status(current_error());
+  }
+  Unary* const reactor = context->DefaultReactor();
+  reactor->Finish(status);
+  return reactor;
+}
+
+Unary* unimplemented(Context* context, const char* why) {
+  return answer(context, [why] { fail(Code::unimplemented, why); });
+}
+
+constexpr const char* kNoSharedMemory = "Client shared memory is disabled: this server does not offer it";
+constexpr const char* kFixedRepository =
+    "models are loaded at start only: this server does not load or unload them on request";
+
+/// Ends a ModelStreamInfer call at once. Deletes itself.
+class NoStreamInfer final
+    : public grpc::ServerBidiReactor<inference::ModelInferRequest, inference::ModelStreamInferResponse> {
+ public:
+  NoStreamInfer() { Finish({grpc::StatusCode::UNIMPLEMENTED, "ModelStreamInfer is not served; use ModelInfer"}); }
+  void OnDone() override { delete this; }
+};
+
+}  // namespace
+
+Unary* KserveService::ServerLive(Context* context, const inference::ServerLiveRequest*,
+                                 inference::ServerLiveResponse* response) {
+  return answer(context, [&] { response->set_live(true); });
+}
+
+Unary* KserveService::ServerReady(Context* context, const inference::ServerReadyRequest*,
+                                  inference::ServerReadyResponse* response) {
+  return answer(context, [&] { response->set_ready(serving_.ready()); });
+}
+
+Unary* KserveService::ModelReady(Context* context, const inference::ModelReadyRequest* request,
+                                 inference::ModelReadyResponse* response) {
+  return answer(context, [&] {
+    try {
+      serving_.find_model(request->name(), request->version());
+      response->set_ready(!serving_.admission.closed());
+    } catch (const Error& error) {
+      if (error.code() != Code::unavailable) throw;
+      response->set_ready(false);
+    }
+  });
+}
+
+Unary* KserveService::ServerMetadata(Context* context, const inference::ServerMetadataRequest*,
+                                     inference::ServerMetadataResponse* response) {
+  return answer(context, [&] {
+    response->set_name("voxd");
+    response->set_version(version());
+    for (const char* extension : {"model_configuration", "statistics", "binary_tensor_data"})
+      response->add_extensions(extension);
+  });
+}
+
+Unary* KserveService::ModelMetadata(Context* context, const inference::ModelMetadataRequest* request,
+                                    inference::ModelMetadataResponse* response) {
+  return answer(context, [&] { fill_metadata(*serving_.find_model(request->name(), request->version()), *response); });
+}
+
+Unary* KserveService::ModelConfig(Context* context, const inference::ModelConfigRequest* request,
+                                  inference::ModelConfigResponse* response) {
+  return answer(context, [&] {
+    fill_config(*serving_.find_model(request->name(), request->version()), instances_.count, instances_.cuda,
+                *response->mutable_config());
+  });
+}
+
+Unary* KserveService::ModelStatistics(Context* context, const inference::ModelStatisticsRequest* request,
+                                      inference::ModelStatisticsResponse* response) {
+  return answer(context, [&] {
+    if (!request->name().empty()) serving_.find_model(request->name(), request->version());
+    for (const ModelStatus& status : serving_.models.list()) {
+      if (!request->name().empty() && status.name != request->name()) continue;
+      if (!request->version().empty() && status.version != request->version()) continue;
+      fill_statistics(status, serving_.statistics.of(status.name, status.version), *response->add_model_stats());
+    }
+  });
+}
+
+Unary* KserveService::RepositoryIndex(Context* context, const inference::RepositoryIndexRequest* request,
+                                      inference::RepositoryIndexResponse* response) {
+  return answer(context, [&] {
+    if (!request->repository_name().empty())
+      fail(Code::unimplemented, "repository_name: '", printable(request->repository_name()),
+           "', this server has one repository");
+    for (const ModelStatus& status : serving_.models.list()) {
+      if (request->ready() && !status.ready) continue;
+      auto& index = *response->add_models();
+      index.set_name(status.name);
+      index.set_version(status.version);
+      index.set_state(status.ready ? "READY" : "UNAVAILABLE");
+      index.set_reason(status.reason);
+    }
+  });
+}
+
+grpc::ServerBidiReactor<inference::ModelInferRequest, inference::ModelStreamInferResponse>*
+KserveService::ModelStreamInfer(Context*) {
+  return new NoStreamInfer;
+}
+
+Unary* KserveService::RepositoryModelLoad(Context* context, const inference::RepositoryModelLoadRequest*,
+                                          inference::RepositoryModelLoadResponse*) {
+  return unimplemented(context, kFixedRepository);
+}
+
+Unary* KserveService::RepositoryModelUnload(Context* context, const inference::RepositoryModelUnloadRequest*,
+                                            inference::RepositoryModelUnloadResponse*) {
+  return unimplemented(context, kFixedRepository);
+}
+
+Unary* KserveService::SystemSharedMemoryStatus(Context* context, const inference::SystemSharedMemoryStatusRequest*,
+                                               inference::SystemSharedMemoryStatusResponse*) {
+  return unimplemented(context, kNoSharedMemory);
+}
+
+Unary* KserveService::SystemSharedMemoryRegister(Context* context, const inference::SystemSharedMemoryRegisterRequest*,
+                                                 inference::SystemSharedMemoryRegisterResponse*) {
+  return unimplemented(context, kNoSharedMemory);
+}
+
+Unary* KserveService::SystemSharedMemoryUnregister(Context* context,
+                                                   const inference::SystemSharedMemoryUnregisterRequest*,
+                                                   inference::SystemSharedMemoryUnregisterResponse*) {
+  return unimplemented(context, kNoSharedMemory);
+}
+
+Unary* KserveService::CudaSharedMemoryStatus(Context* context, const inference::CudaSharedMemoryStatusRequest*,
+                                             inference::CudaSharedMemoryStatusResponse*) {
+  return unimplemented(context, kNoSharedMemory);
+}
+
+Unary* KserveService::CudaSharedMemoryRegister(Context* context, const inference::CudaSharedMemoryRegisterRequest*,
+                                               inference::CudaSharedMemoryRegisterResponse*) {
+  return unimplemented(context, kNoSharedMemory);
+}
+
+Unary* KserveService::CudaSharedMemoryUnregister(Context* context, const inference::CudaSharedMemoryUnregisterRequest*,
+                                                 inference::CudaSharedMemoryUnregisterResponse*) {
+  return unimplemented(context, kNoSharedMemory);
+}
+
+Unary* KserveService::TraceSetting(Context* context, const inference::TraceSettingRequest*,
+                                   inference::TraceSettingResponse*) {
+  return unimplemented(context, "TraceSetting is not served: this server writes no traces");
+}
+
+Unary* KserveService::LogSettings(Context* context, const inference::LogSettingsRequest*,
+                                  inference::LogSettingsResponse*) {
+  return unimplemented(context, "LogSettings is not served: the log level is set at start");
+}
+
+}  // namespace voxd

@@ -1,0 +1,60 @@
+#pragma once
+
+#include "grpc_service.grpc.pb.h"
+#include "server/serving.h"
+
+namespace voxd {
+
+/// inference.GRPCInferenceService but for ModelInfer, which InferService serves: health, metadata, configuration, index
+/// and statistics. What is not served is answered UNIMPLEMENTED with a reason. `serving` must outlive it. Safe from any
+/// thread; nothing here blocks.
+class KserveService final : public inference::GRPCInferenceService::WithGenericMethod_ModelInfer<
+                                inference::GRPCInferenceService::CallbackService> {
+ public:
+  struct Instances {
+    int count = 1;
+    bool cuda = false;
+  };
+  KserveService(Serving& serving, Instances instances) : serving_(serving), instances_(instances) {}
+
+  using Context = grpc::CallbackServerContext;
+  using Unary = grpc::ServerUnaryReactor;
+
+  Unary* ServerLive(Context*, const inference::ServerLiveRequest*, inference::ServerLiveResponse*) override;
+  Unary* ServerReady(Context*, const inference::ServerReadyRequest*, inference::ServerReadyResponse*) override;
+  Unary* ModelReady(Context*, const inference::ModelReadyRequest*, inference::ModelReadyResponse*) override;
+  Unary* ServerMetadata(Context*, const inference::ServerMetadataRequest*, inference::ServerMetadataResponse*) override;
+  Unary* ModelMetadata(Context*, const inference::ModelMetadataRequest*, inference::ModelMetadataResponse*) override;
+  Unary* ModelConfig(Context*, const inference::ModelConfigRequest*, inference::ModelConfigResponse*) override;
+  Unary* ModelStatistics(Context*, const inference::ModelStatisticsRequest*,
+                         inference::ModelStatisticsResponse*) override;
+  Unary* RepositoryIndex(Context*, const inference::RepositoryIndexRequest*,
+                         inference::RepositoryIndexResponse*) override;
+
+  grpc::ServerBidiReactor<inference::ModelInferRequest, inference::ModelStreamInferResponse>* ModelStreamInfer(
+      Context*) override;
+  Unary* RepositoryModelLoad(Context*, const inference::RepositoryModelLoadRequest*,
+                             inference::RepositoryModelLoadResponse*) override;
+  Unary* RepositoryModelUnload(Context*, const inference::RepositoryModelUnloadRequest*,
+                               inference::RepositoryModelUnloadResponse*) override;
+  Unary* SystemSharedMemoryStatus(Context*, const inference::SystemSharedMemoryStatusRequest*,
+                                  inference::SystemSharedMemoryStatusResponse*) override;
+  Unary* SystemSharedMemoryRegister(Context*, const inference::SystemSharedMemoryRegisterRequest*,
+                                    inference::SystemSharedMemoryRegisterResponse*) override;
+  Unary* SystemSharedMemoryUnregister(Context*, const inference::SystemSharedMemoryUnregisterRequest*,
+                                      inference::SystemSharedMemoryUnregisterResponse*) override;
+  Unary* CudaSharedMemoryStatus(Context*, const inference::CudaSharedMemoryStatusRequest*,
+                                inference::CudaSharedMemoryStatusResponse*) override;
+  Unary* CudaSharedMemoryRegister(Context*, const inference::CudaSharedMemoryRegisterRequest*,
+                                  inference::CudaSharedMemoryRegisterResponse*) override;
+  Unary* CudaSharedMemoryUnregister(Context*, const inference::CudaSharedMemoryUnregisterRequest*,
+                                    inference::CudaSharedMemoryUnregisterResponse*) override;
+  Unary* TraceSetting(Context*, const inference::TraceSettingRequest*, inference::TraceSettingResponse*) override;
+  Unary* LogSettings(Context*, const inference::LogSettingsRequest*, inference::LogSettingsResponse*) override;
+
+ private:
+  Serving& serving_;
+  const Instances instances_;
+};
+
+}  // namespace voxd

@@ -1,0 +1,38 @@
+#include <cstdio>
+#include <iostream>
+
+#include "models/openmp.h"
+#include "server/app.h"
+#include "server/logging.h"
+#include "server/settings.h"
+#include "server/signals.h"
+#include "server/version.h"
+
+namespace {
+
+constexpr int kFailed = 1;
+
+int serve(const voxd::Settings& settings) {
+  const voxd::Signals signals;
+  voxd::App app(settings);
+  signals.wait();
+  return app.drain(signals.second()) ? 0 : kFailed;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  voxd::prefer_passive_openmp(argv);
+  const voxd::CommandLine command = voxd::parse_command_line(argc, argv, voxd::version_text());
+  if (command.exit_code) {
+    (*command.exit_code == 0 ? std::cout : std::cerr) << command.text;
+    return *command.exit_code;
+  }
+  voxd::start_logging(command.settings.log_level);
+  try {
+    return serve(command.settings);
+  } catch (const std::exception& error) {
+    std::cerr << "voxd: " << error.what() << '\n';
+    return kFailed;
+  }
+}

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "server/job_listener.h"
+
+namespace voxd {
+
+/// What the log says of one call. Nothing of the image, no file names.
+struct RequestRecord {
+  std::string_view rpc;
+  std::string id;     ///< as the client gave it; made printable by log_request
+  std::string model;  ///< empty until the repository knows it
+  std::string version;
+  std::int64_t bytes_in = 0;
+  std::int64_t bytes_out = 0;
+  StageTimes stage_ms{};
+  std::string_view outcome = "OK";  ///< gRPC's name of the code
+  std::string detail;               ///< the error's message
+};
+
+/// One line in the log. Safe from any thread.
+void log_request(const RequestRecord& record);
+
+}  // namespace voxd

@@ -1,0 +1,205 @@
+#include "server/segment_call.h"
+
+#include <grpcpp/server_context.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "server/errors.h"
+#include "server/grpc_status.h"
+
+namespace voxd {
+namespace {
+
+constexpr std::size_t kMaxRequestIdLength = 128;
+
+std::string checked_request_id(const std::string& id) {
+  if (id.empty()) return make_request_id();
+  const bool is_printable = std::all_of(id.begin(), id.end(), [](char c) { return c >= ' ' && c <= '~'; });
+  if (id.size() > kMaxRequestIdLength || !is_printable)
+    fail(Code::invalid_argument, "request_id: '", printable(id), "' (", id.size(), " bytes), at most ",
+         kMaxRequestIdLength, " printable ASCII characters");
+  return id;
+}
+
+SegmentationOptions checked_options(const v1::Options& asked, const PipelineDescription& description) {
+  const SegmentationOptions options{!asked.omit_mask(), asked.contour(), asked.preview(), asked.report()};
+  if (!options.mask && !options.contour && !options.preview && !options.report)
+    fail(Code::invalid_argument, "options: no result is asked for");
+  if (options.contour && description.contour_key.empty())
+    fail(Code::invalid_argument, "options.contour: model '", description.name, "' makes no contour");
+  return options;
+}
+
+std::vector<PartDescription> described(const v1::Open& open) {
+  std::vector<PartDescription> parts;
+  for (const v1::Part& part : open.parts()) parts.push_back({part.id(), part.format(), part.byte_size()});
+  return parts;
+}
+
+}  // namespace
+
+SegmentCall* SegmentCall::start(grpc::CallbackServerContext& context, Serving& serving) {
+  const std::shared_ptr<SegmentCall> call(new SegmentCall(context, serving));
+  call->self_ = call;
+  call->StartRead(&call->request_);
+  return call.get();
+}
+
+SegmentCall::SegmentCall(grpc::CallbackServerContext& context, Serving& serving)
+    : context_(context), serving_(serving), deadline_(deadline_of(context)) {
+  record_.rpc = "Segment";
+}
+
+void SegmentCall::OnReadDone(bool ok) {
+  try {
+    if (!ok) {
+      submit();
+      return;
+    }
+    take(request_);
+  } catch (...) {
+    finish(current_error());
+    return;
+  }
+  StartRead(&request_);
+}
+
+void SegmentCall::take(const v1::SegmentRequest& request) {
+  switch (request.message_case()) {
+    case v1::SegmentRequest::kOpen: open(request.open()); return;
+    case v1::SegmentRequest::kChunk: break;
+    case v1::SegmentRequest::MESSAGE_NOT_SET: fail(Code::invalid_argument, "message: neither open nor chunk");
+  }
+  if (!upload_) fail(Code::invalid_argument, "message: a chunk before open");
+  upload_->add(request.chunk().part_id(), request.chunk().offset(), request.chunk().data());
+  v1::Progress progress;
+  progress.set_stage(v1::Progress::RECEIVE);
+  progress.set_fraction(static_cast<float>(upload_->fraction()));
+  const std::lock_guard lock(mutex_);
+  events_.progress(progress);
+  send_next();
+}
+
+void SegmentCall::open(const v1::Open& open) {
+  if (upload_) fail(Code::invalid_argument, "message: a second open");
+  const std::string id = checked_request_id(open.request_id());
+  {
+    const std::lock_guard lock(mutex_);
+    record_.id = id;
+  }
+  if (serving_.admission.closed()) fail(Code::unavailable, "the server is stopping and takes no new calls");
+  check_deadline(deadline_);
+  model_ = serving_.find_model(open.model(), open.model_version());
+  options_ = checked_options(open.options(), model_->pipeline->description());
+  priority_ = open.options().priority();
+  const std::vector<PartDescription> parts = described(open);
+  const std::int64_t total = check_parts(parts, serving_.limits);
+  ticket_ = serving_.admission.admit(total);
+  upload_.emplace(parts, serving_.limits, serving_.staging);
+
+  v1::Accepted accepted;
+  accepted.set_request_id(id);
+  accepted.set_model_version(model_->version);
+  accepted.set_max_chunk_bytes(serving_.limits.max_chunk_bytes);
+  const std::lock_guard lock(mutex_);
+  record_.model = model_->name;
+  record_.version = model_->version;
+  record_.bytes_in = total;
+  events_.accept(std::move(accepted));
+  send_next();
+}
+
+void SegmentCall::submit() {
+  check_deadline(deadline_);
+  if (context_.IsCancelled()) fail(Code::cancelled, "cancelled by the caller");
+  if (!upload_) fail(Code::invalid_argument, "the call ended before an open message came");
+  SegmentationRequest request{record_.id, model_, upload_->take(), options_};
+  const auto job = std::make_shared<SegmentationJob>(std::move(request), shared_from_this(), serving_.statistics);
+  job->priority = priority_;
+  job->deadline = deadline_;
+  {
+    const std::lock_guard lock(mutex_);
+    if (cancelled_ || error_) fail(Code::cancelled, "cancelled by the caller");
+    job_ = job;
+  }
+  serving_.queue.push(job);
+}
+
+void SegmentCall::OnWriteDone(bool ok) {
+  const std::lock_guard lock(mutex_);
+  writing_ = false;
+  if (!ok && !error_) error_.emplace(Code::cancelled, "the caller stopped reading");
+  if (error_ && job_) job_->cancel.cancel();
+  send_next();
+}
+
+void SegmentCall::OnCancel() {
+  std::shared_ptr<SegmentationJob> job;
+  {
+    const std::lock_guard lock(mutex_);
+    cancelled_ = true;
+    job = job_;
+  }
+  if (!job) return;
+  job->cancel.cancel();
+  serving_.queue.remove(*job, Error(Code::cancelled, "cancelled by the caller"));
+}
+
+void SegmentCall::on_progress(const JobProgress& progress) noexcept {
+  const std::lock_guard lock(mutex_);
+  events_.progress(to_proto(progress));
+  send_next();
+}
+
+void SegmentCall::on_done(SegmentationResult result) noexcept {
+  const std::lock_guard lock(mutex_);
+  record_.stage_ms = result.stage_ms;
+  for (const ResultFile& file : result.files) record_.bytes_out += static_cast<std::int64_t>(file.bytes.size());
+  events_.result(std::move(result), record_.version);
+  job_.reset();
+  send_next();
+}
+
+void SegmentCall::on_error(const Error& error) noexcept { finish(error); }
+
+void SegmentCall::finish(const Error& error) {
+  const std::lock_guard lock(mutex_);
+  job_.reset();
+  if (!error_) error_ = error;
+  send_next();
+}
+
+// A status may follow only when the last write is done, and an error's only when no worker has the job any more: what
+// the call holds is counted until then.
+void SegmentCall::send_next() {
+  if (writing_ || finished_) return;
+  if (error_) {
+    if (job_) return;
+    finished_ = true;
+    add_error_trailers(context_, *error_);
+    Finish(to_status(*error_));
+  } else if (events_.next(event_)) {
+    writing_ = true;
+    StartWrite(&event_);
+  } else if (events_.complete()) {
+    finished_ = true;
+    Finish(grpc::Status::OK);
+  }
+}
+
+void SegmentCall::OnDone() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (error_) {
+      record_.outcome = status_name_of(error_->code());
+      record_.detail = error_->what();
+    }
+  }
+  log_request(record_);
+  upload_.reset();
+  ticket_ = {};
+  const std::shared_ptr<SegmentCall> last = std::move(self_);
+}
+
+}  // namespace voxd

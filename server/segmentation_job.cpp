@@ -1,0 +1,96 @@
+#include "server/segmentation_job.h"
+
+#include <utility>
+
+#include "server/decode/image.h"
+#include "server/encode/nifti.h"
+#include "server/encode/preview.h"
+#include "server/encode/report.h"
+#include "server/version.h"
+
+namespace voxd {
+namespace {
+
+constexpr std::string_view kGzip = "application/gzip";
+constexpr std::string_view kPng = "image/png";
+constexpr std::string_view kJson = "application/json";
+
+void check_same_grid(const HostVolume& image, const HostVolume& mask) {
+  if (image.geometry == mask.geometry) return;
+  fail(Code::failed_precondition, "preview: the mask's grid (", to_string(mask.geometry.size), ") is not the image's (",
+       to_string(image.geometry.size), "): this model's chain does not end with Invertd");
+}
+
+std::vector<std::byte> bytes_of(const std::string& text) {
+  const auto* const begin = reinterpret_cast<const std::byte*>(text.data());
+  return {begin, begin + text.size()};
+}
+
+}  // namespace
+
+SegmentationJob::SegmentationJob(SegmentationRequest request, std::shared_ptr<JobListener<SegmentationResult>> listener,
+                                 Statistics& statistics)
+    : PipelineJob(request.model, statistics), request_(std::move(request)), listener_(std::move(listener)) {
+  for (const StagedPart& part : request_.parts) bytes += static_cast<std::int64_t>(part.bytes.size());
+}
+
+std::vector<HostVolume> SegmentationJob::decode(const HostAllocator& allocate) {
+  std::vector<HostVolume> images;
+  for (StagedPart& part : request_.parts) {
+    images.push_back(decode_image(part.bytes.bytes(), part.format, allocate, DecodeLimits{}).volume);
+    part.bytes = {};
+    report({Stage::decode, static_cast<double>(images.size()) / static_cast<double>(request_.parts.size()), 0});
+    check();
+  }
+  return images;
+}
+
+void SegmentationJob::encode(const std::vector<HostVolume>& images, PipelineResult result) {
+  const Clock::time_point start = Clock::now();
+  const SegmentationOptions& wanted = request_.options;
+  const PipelineDescription& description = model().pipeline->description();
+  const HostVolume& mask = result.at(description.mask_key);
+  if (wanted.preview) check_same_grid(images.at(0), mask);
+  if (wanted.mask) add(ResultKind::mask, kGzip, encode_nifti_gz(mask));
+  check();
+  if (wanted.contour) add(ResultKind::contour, kGzip, encode_nifti_gz(result.at(description.contour_key)));
+  check();
+  if (wanted.preview) add(ResultKind::preview, kPng, encode_preview_png(images[0], mask));
+  check();
+  if (wanted.report) add(ResultKind::report, kJson, bytes_of(report_of(images[0], mask, start)));
+}
+
+std::string SegmentationJob::report_of(const HostVolume& image, const HostVolume& mask,
+                                       Clock::time_point encode_start) const {
+  Report report;
+  report.request_id = request_.request_id;
+  report.voxd_version = version();
+  report.model = model().name;
+  report.model_version = model().version;
+  report.input = image.geometry;
+  report.input_dtype = image.dtype;
+  report.labels = label_statistics(mask, model().pipeline->description().labels);
+  StageTimes times = stage_ms();
+  times[static_cast<std::size_t>(Stage::encode)] = ms_since(encode_start);
+  for (int i = 0; i < kStages; ++i)
+    report.stages_ms.emplace_back(name_of(static_cast<Stage>(i)), times[static_cast<std::size_t>(i)]);
+  report.total_ms = elapsed_ms();
+  return encode_report(report);
+}
+
+void SegmentationJob::add(ResultKind kind, std::string_view media_type, std::vector<std::byte> bytes_of_file) {
+  result_.files.push_back({kind, media_type, std::move(bytes_of_file)});
+  const SegmentationOptions& wanted = request_.options;
+  const int count = wanted.mask + wanted.contour + wanted.preview + wanted.report;
+  report({Stage::encode, static_cast<double>(result_.files.size()) / count, 0});
+}
+
+void SegmentationJob::deliver() noexcept {
+  result_.stage_ms = stage_ms();
+  listener_->on_done(std::move(result_));
+}
+
+void SegmentationJob::deliver_error(const Error& error) noexcept { listener_->on_error(error); }
+void SegmentationJob::report(const JobProgress& progress) noexcept { listener_->on_progress(progress); }
+
+}  // namespace voxd

@@ -1,0 +1,69 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "server/pipeline_job.h"
+
+namespace voxd {
+
+/// One input file as it came.
+struct StagedPart {
+  std::string id;
+  std::string format;  ///< "nifti"; empty: recognised by its first bytes
+  HostBuffer bytes;
+};
+
+enum class ResultKind { mask, contour, preview, report };
+
+struct SegmentationOptions {
+  bool mask = true;
+  bool contour = false;
+  bool preview = false;
+  bool report = false;
+};
+
+struct SegmentationRequest {
+  std::string request_id;
+  std::shared_ptr<const Model> model;
+  std::vector<StagedPart> parts;  ///< in the pipeline's order; several are channels
+  SegmentationOptions options;
+};
+
+struct ResultFile {
+  ResultKind kind;
+  std::string_view media_type;
+  std::vector<std::byte> bytes;
+};
+
+struct SegmentationResult {
+  std::vector<ResultFile> files;  ///< mask, contour, preview, report: as far as asked for
+  StageTimes stage_ms{};
+};
+
+/// Image files through a model's pipeline to files: what Segment runs. Thread rule: Job's.
+/// A preview needs image and mask on one grid: where the chain does not end on the input's, it is refused with
+/// Error{failed_precondition}.
+class SegmentationJob final : public PipelineJob {
+ public:
+  SegmentationJob(SegmentationRequest request, std::shared_ptr<JobListener<SegmentationResult>> listener,
+                  Statistics& statistics);
+
+ private:
+  std::vector<HostVolume> decode(const HostAllocator& allocate) override;
+  void encode(const std::vector<HostVolume>& images, PipelineResult result) override;
+  void deliver() noexcept override;
+  void deliver_error(const Error& error) noexcept override;
+  void report(const JobProgress& progress) noexcept override;
+
+  void add(ResultKind kind, std::string_view media_type, std::vector<std::byte> bytes_of_file);
+  std::string report_of(const HostVolume& image, const HostVolume& mask, Clock::time_point encode_start) const;
+
+  SegmentationRequest request_;
+  const std::shared_ptr<JobListener<SegmentationResult>> listener_;
+  SegmentationResult result_;
+};
+
+}  // namespace voxd

@@ -1,0 +1,195 @@
+#include "server/settings.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <charconv>
+#include <thread>
+
+#include "gpu_transforms/volume/error.h"
+#include "server/request_limits.h"
+
+namespace voxd {
+namespace {
+
+constexpr int kUsageError = 2;
+constexpr const char* kHelp =
+    "Segments 3D medical images with MONAI bundles over gRPC.\n"
+    "Every option can also be given as an environment variable, or in a file named by --config as 'name = value' "
+    "without the dashes.";
+
+// CLI11 has no option type for what --device takes.
+std::string device_error(const std::string& text) {
+  try {
+    parse_device(text);
+    return {};
+  } catch (const Error& error) {
+    return error.what();
+  }
+}
+
+void add_options(CLI::App& app, Settings& settings, std::string& device) {
+  const auto size = CLI::AsSizeValue(false);
+  app.add_option("--model-repository", settings.model_repository, "Folder of MONAI bundles, one folder per model")
+      ->envname("VOXD_MODEL_REPOSITORY")
+      ->required()
+      ->type_name("DIR");
+  app.add_option("--model", settings.models, "Serve this model only; may be repeated")
+      ->envname("VOXD_MODEL")
+      ->type_name("NAME");
+  app.add_option("--address", settings.addresses,
+                 "Where to listen: HOST:PORT (port 0: any free one) or unix:PATH; may be repeated")
+      ->envname("VOXD_ADDRESS")
+      ->capture_default_str()
+      ->type_name("ADDRESS");
+  app.add_option("--port-file", settings.port_file,
+                 "Write the TCP ports that were bound to this file, one a line, once serving")
+      ->envname("VOXD_PORT_FILE")
+      ->type_name("FILE");
+  app.add_flag("--insecure", settings.insecure,
+               "Allow addresses that other machines reach, without encryption or authentication")
+      ->envname("VOXD_INSECURE");
+  app.add_option("--device", device, "Where jobs run: cpu, cuda or cuda:N")
+      ->envname("VOXD_DEVICE")
+      ->capture_default_str()
+      ->check(device_error, "")
+      ->type_name("DEVICE");
+  app.add_option("--workers", settings.workers, "Jobs that run at once")
+      ->envname("VOXD_WORKERS")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 256))
+      ->type_name("N");
+  app.add_option("--threads", settings.threads,
+                 "CPU threads of each worker; 0: the machine's cores divided among the workers")
+      ->envname("VOXD_THREADS")
+      ->capture_default_str()
+      ->check(CLI::Range(0, 1024))
+      ->type_name("N");
+  app.add_option("--queue-jobs", settings.queue_jobs,
+                 "Calls in flight (uploading, waiting, running or sending) beyond which new ones are refused")
+      ->envname("VOXD_QUEUE_JOBS")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 1000000))
+      ->type_name("N");
+  app.add_option("--queue-bytes", settings.queue_bytes,
+                 "Bytes of images in flight beyond which new calls are refused (K, M, G: powers of 1024)")
+      ->envname("VOXD_QUEUE_BYTES")
+      ->capture_default_str()
+      ->transform(size)
+      ->type_name("BYTES");
+  app.add_option("--max-image-bytes", settings.max_image_bytes, "Largest image, all its parts together, as sent")
+      ->envname("VOXD_MAX_IMAGE_BYTES")
+      ->capture_default_str()
+      ->transform(size)
+      ->type_name("BYTES");
+  app.add_option("--budget-bytes", settings.budget_bytes, "Working memory of one job on the device; 0: no limit")
+      ->envname("VOXD_BUDGET_BYTES")
+      ->capture_default_str()
+      ->transform(size)
+      ->type_name("BYTES");
+  app.add_option("--drain-timeout", settings.drain_timeout_s,
+                 "Seconds that accepted calls have to finish after SIGTERM; then they are cancelled")
+      ->envname("VOXD_DRAIN_TIMEOUT")
+      ->capture_default_str()
+      ->check(CLI::Range(0.0, 86400.0))
+      ->type_name("SECONDS");
+  app.add_option("--log-level", settings.log_level, "trace, debug, info, warn, error or off")
+      ->envname("VOXD_LOG_LEVEL")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"trace", "debug", "info", "warn", "error", "off"}))
+      ->type_name("LEVEL");
+}
+
+std::string_view host_of(const std::string& address) {
+  const std::size_t colon = address.rfind(':');
+  return std::string_view(address).substr(0, colon == std::string::npos ? address.size() : colon);
+}
+
+void check_address(const Settings& settings, const std::string& address) {
+  const bool is_unix = address.rfind("unix:", 0) == 0;
+  if (address.size() <= 5 && is_unix) fail(Code::invalid_argument, "--address: '", address, "' names no path");
+  if (!is_unix) {
+    const std::size_t colon = address.rfind(':');
+    int port = -1;
+    const char* const end = address.data() + address.size();
+    const bool is_number = colon != std::string::npos && colon > 0 && colon + 1 < address.size() &&
+                           std::from_chars(address.data() + colon + 1, end, port).ptr == end;
+    if (!is_number || port < 0 || port > 65535)
+      fail(Code::invalid_argument, "--address: '", address, "' is neither HOST:PORT (0 to 65535) nor unix:PATH");
+  }
+  if (!settings.insecure && !is_local(address))
+    fail(Code::invalid_argument, "--address: '", address,
+         "' is reachable from other machines without encryption or authentication; say --insecure to allow that");
+}
+
+}  // namespace
+
+CommandLine parse_command_line(int argc, const char* const* argv, const std::string& version_text) {
+  CommandLine result;
+  std::string device = "cpu";
+  CLI::App app(kHelp, "voxd");
+  app.set_version_flag("--version", version_text, "Print the versions of voxd and of what it is built on");
+  app.set_config("--config", "", "Read settings from this file")->envname("VOXD_CONFIG")->type_name("FILE");
+  app.allow_config_extras(CLI::config_extras_mode::error);
+  add_options(app, result.settings, device);
+  try {
+    app.parse(argc, argv);
+    result.settings.device = parse_device(device);
+    check(result.settings);
+  } catch (const CLI::ParseError& error) {
+    std::ostringstream out;
+    const bool is_question = error.get_exit_code() == 0;
+    if (is_question)
+      app.exit(error, out, out);
+    else
+      out << "voxd: " << error.what() << '\n';
+    result.exit_code = is_question ? 0 : kUsageError;
+    result.text = out.str();
+  } catch (const Error& error) {
+    result.exit_code = kUsageError;
+    result.text = std::string("voxd: ") + error.what() + '\n';
+  }
+  return result;
+}
+
+void check(const Settings& settings) {
+  for (const std::string& address : settings.addresses) check_address(settings, address);
+  const auto check_positive = [](const char* name, std::int64_t value) {
+    if (value <= 0) fail(Code::invalid_argument, name, ": ", value, " bytes, at least 1");
+  };
+  check_positive("--queue-bytes", settings.queue_bytes);
+  check_positive("--max-image-bytes", settings.max_image_bytes);
+  if (settings.budget_bytes < 0)
+    fail(Code::invalid_argument, "--budget-bytes: ", settings.budget_bytes, ", at least 0");
+  // A ModelInfer call of unknown size takes as much as the largest image and its header may need.
+  if (settings.max_image_bytes > settings.queue_bytes - RequestLimits::header_bytes)
+    fail(Code::invalid_argument, "--max-image-bytes: ", settings.max_image_bytes, ", at most ",
+         RequestLimits::header_bytes, " less than --queue-bytes ", settings.queue_bytes);
+}
+
+bool is_local(const std::string& address) {
+  if (address.rfind("unix:", 0) == 0) return true;
+  const std::string_view host = host_of(address);
+  if (host == "localhost" || host == "[::1]" || host == "::1") return true;
+  const bool has_only_digits_and_dots =
+      std::all_of(host.begin(), host.end(), [](char c) { return (c >= '0' && c <= '9') || c == '.'; });
+  return has_only_digits_and_dots && host.starts_with("127.");
+}
+
+int threads_per_worker(const Settings& settings) {
+  if (settings.threads > 0) return settings.threads;
+  const int cores = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+  return std::max(1, cores / settings.workers);
+}
+
+DeviceSetting parse_device(const std::string& text) {
+  if (text == "cpu") return {};
+  if (text == "cuda") return {true, 0};
+  int ordinal = -1;
+  if (text.rfind("cuda:", 0) == 0 && text.size() > 5) {
+    const char* const end = text.data() + text.size();
+    if (std::from_chars(text.data() + 5, end, ordinal).ptr == end && ordinal >= 0) return {true, ordinal};
+  }
+  fail(Code::invalid_argument, "--device: '", text, "' is none of cpu, cuda and cuda:N");
+}
+
+}  // namespace voxd

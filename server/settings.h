@@ -1,0 +1,59 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace voxd {
+
+/// Where jobs run.
+struct DeviceSetting {
+  bool cuda = false;
+  int ordinal = 0;  ///< of the CUDA device
+};
+
+/// What the operator can set. Flags, VOXD_... variables and a configuration file say the same things under the same
+/// names; a flag beats a variable, which beats the file.
+struct Settings {
+  std::filesystem::path model_repository;
+  std::vector<std::string> models;  ///< only these; empty: all
+  std::vector<std::string> addresses = {"127.0.0.1:8001"};
+  std::filesystem::path port_file;  ///< empty: none
+  bool insecure = false;
+  DeviceSetting device;
+  int workers = 1;
+  int threads = 0;  ///< per worker; 0: cores / workers
+  int queue_jobs = 64;
+  std::int64_t queue_bytes = std::int64_t{8} << 30;
+  std::int64_t max_image_bytes = std::int64_t{640} << 20;
+  std::int64_t budget_bytes = 0;  ///< working memory of one job; 0: no limit
+  double drain_timeout_s = 600;
+  std::string log_level = "info";
+};
+
+/// What to do with a command line.
+struct CommandLine {
+  Settings settings;
+  std::optional<int> exit_code;  ///< set: `text` is all there is to do (--help, --version, or what is wrong)
+  std::string text;
+};
+
+/// Reads the command line, the environment and the file that --config names. Throws nothing: a bad setting comes back
+/// as exit code 2 and a line with its name. `version_text` is what --version prints.
+CommandLine parse_command_line(int argc, const char* const* argv, const std::string& version_text);
+
+/// Throws Error{invalid_argument} naming the setting that contradicts another or is out of range.
+void check(const Settings& settings);
+
+/// True for unix:..., localhost, 127.x.x.x and ::1.
+bool is_local(const std::string& address);
+
+/// threads, or the machine's cores divided among the workers.
+int threads_per_worker(const Settings& settings);
+
+/// "cpu", "cuda" or "cuda:N". Throws Error{invalid_argument}.
+DeviceSetting parse_device(const std::string& text);
+
+}  // namespace voxd

@@ -1,0 +1,89 @@
+#include "server/tensor_job.h"
+
+#include <bit>
+#include <cstring>
+#include <map>
+#include <utility>
+
+namespace voxd {
+namespace {
+
+static_assert(std::endian::native == std::endian::little, "the wire's bytes are taken as they are");
+
+// The 16-bit patterns come to the buffer's second half; each float32 is written at or before the place of the next
+// unread pattern.
+template <class Widen>
+void copy_widened(const ScatteredBytes& data, std::span<float> target, Widen widen) {
+  std::byte* const bytes = reinterpret_cast<std::byte*>(target.data());
+  const std::size_t count = target.size();
+  std::byte* const patterns = bytes + 2 * count;
+  data.copy_to({patterns, 2 * count});
+  for (std::size_t i = 0; i < count; ++i) {
+    std::uint16_t bits;
+    std::memcpy(&bits, patterns + 2 * i, sizeof bits);
+    const float value = widen(bits);
+    std::memcpy(bytes + 4 * i, &value, sizeof value);
+  }
+}
+
+}  // namespace
+
+HostVolume volume_of(const InputTensor& tensor, const HostAllocator& allocate) {
+  HostVolume volume =
+      make_host_volume(dtype_for(tensor.type), tensor.channels, {tensor.size, identity_affine()}, allocate);
+  switch (tensor.type) {
+    case WireType::f16: copy_widened(tensor.data, volume.as<float>(), float_from_f16); break;
+    case WireType::bf16: copy_widened(tensor.data, volume.as<float>(), float_from_bf16); break;
+    default:
+      tensor.data.copy_to(volume.voxels.bytes().first(static_cast<std::size_t>(volume.count()) * size_of(tensor.type)));
+  }
+  return volume;
+}
+
+std::vector<std::int64_t> shape_with_rank(std::int32_t channels, const Int3& size, std::size_t rank) {
+  std::vector<std::int64_t> shape{channels, size[0], size[1], size[2]};
+  while (shape.size() > rank && shape.front() == 1) shape.erase(shape.begin());
+  if (shape.size() > rank)
+    fail(Code::internal, "output shape: ", channels, "x", to_string(size), " does not fit ", rank, " axes");
+  shape.insert(shape.begin(), rank - shape.size(), 1);
+  return shape;
+}
+
+TensorJob::TensorJob(TensorRequest request, std::shared_ptr<JobListener<TensorResult>> listener, Statistics& statistics)
+    : PipelineJob(request.model, statistics), request_(std::move(request)), listener_(std::move(listener)) {
+  for (const InputTensor& input : request_.inputs) bytes += input.data.size;
+}
+
+std::vector<HostVolume> TensorJob::decode(const HostAllocator& allocate) {
+  std::vector<HostVolume> images;
+  for (InputTensor& input : request_.inputs) {
+    images.push_back(volume_of(input, allocate));
+    input.data = {};
+    check();
+  }
+  return images;
+}
+
+void TensorJob::encode(const std::vector<HostVolume>&, PipelineResult result) {
+  std::map<std::string, std::shared_ptr<const HostVolume>> volumes;
+  for (PipelineOutput& output : result.outputs)
+    volumes[output.key] = std::make_shared<const HostVolume>(std::move(output.volume));
+  for (const WantedTensor& wanted : request_.outputs) {
+    const auto found = volumes.find(wanted.key);
+    if (found == volumes.end())
+      fail(Code::internal, "output '", wanted.name, "': the pipeline made no '", wanted.key, "'");
+    const HostVolume& volume = *found->second;
+    result_.outputs.push_back({wanted.name, wire_name_of(volume.dtype),
+                               shape_with_rank(volume.channels, volume.geometry.size, wanted.rank), found->second});
+  }
+}
+
+void TensorJob::deliver() noexcept {
+  result_.stage_ms = stage_ms();
+  listener_->on_done(std::move(result_));
+}
+
+void TensorJob::deliver_error(const Error& error) noexcept { listener_->on_error(error); }
+void TensorJob::report(const JobProgress& progress) noexcept { listener_->on_progress(progress); }
+
+}  // namespace voxd

@@ -1,0 +1,7 @@
+#include "server/version.h"
+
+namespace voxd {
+
+std::string version() { return VOXD_VERSION; }
+
+}  // namespace voxd

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+
+#include "models/pipeline.h"
+
+namespace voxd::test {
+
+/// Holds whoever passes until it is opened. Safe from any thread.
+class Gate {
+ public:
+  void open() {
+    const std::lock_guard lock(mutex_);
+    open_ = true;
+    changed_.notify_all();
+  }
+  /// Waits for `count` to have come, open or not.
+  void wait_for_arrivals(int count) {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return arrivals_ >= count; });
+  }
+  /// Returns when open, or throws what context.check() throws.
+  void pass(const JobContext& context) {
+    std::unique_lock lock(mutex_);
+    ++arrivals_;
+    changed_.notify_all();
+    while (!changed_.wait_for(lock, std::chrono::milliseconds(1), [&] { return open_; })) context.check();
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool open_ = false;
+  int arrivals_ = 0;
+};
+
+/// A pipeline without a network: the mask is 1 where the image is above 0.5, the contour is 1 where it is above 1.5; a
+/// third output "SCALED" is float32, twice the image. Thread rule: Pipeline's.
+class FakePipeline : public Pipeline {
+ public:
+  FakePipeline();
+
+  const PipelineDescription& description() const override { return description_; }
+  PipelineResult run(const std::vector<HostVolume>& images, JobContext& context,
+                     const HostAllocator& allocate) const override;
+  std::int64_t peak_bytes(DType dtype, std::int32_t channels, const Int3& size) const override;
+
+  PipelineDescription description_;
+  /// Called in the network stage.
+  std::function<void(const JobContext&)> during_network = [](const JobContext&) {};
+  bool keeps_grid = true;
+  mutable std::atomic<int> runs{0};
+};
+
+}  // namespace voxd::test

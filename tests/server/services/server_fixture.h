@@ -1,0 +1,83 @@
+#pragma once
+
+#include <grpcpp/channel.h>
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "grpc_service.grpc.pb.h"
+#include "server/app.h"
+#include "tests/server/services/fake_pipeline.h"
+#include "voxd/v1/segmentation.grpc.pb.h"
+
+namespace voxd::test {
+
+/// A server on a free loopback port with one model "fake", and a channel to it.
+struct ServerFixture {
+  explicit ServerFixture(Settings settings = {});
+
+  std::unique_ptr<v1::Segmentation::Stub> segmentation() const { return v1::Segmentation::NewStub(channel); }
+  std::unique_ptr<inference::GRPCInferenceService::Stub> kserve() const {
+    return inference::GRPCInferenceService::NewStub(channel);
+  }
+  /// Waits until no call is in flight and no worker is busy.
+  void wait_idle() const;
+
+  std::shared_ptr<FakePipeline> pipeline = std::make_shared<FakePipeline>();
+  std::unique_ptr<App> app;
+  std::shared_ptr<grpc::Channel> channel;
+};
+
+/// A channel of its own, on a connection of its own.
+std::shared_ptr<grpc::Channel> connect(const App& app);
+
+/// The ramp NIfTI of tests/support, as a string.
+std::string small_image();
+
+/// An Open for one part "p" that holds `image`, with everything asked for but the preview.
+v1::Open open_for(const std::string& image, const std::string& model = "fake");
+
+/// What came of one Segment call.
+struct SegmentOutcome {
+  grpc::Status status;
+  std::optional<v1::Accepted> accepted;
+  std::vector<v1::Progress> progress;
+  std::map<v1::Result::Kind, std::string> results;
+  std::optional<v1::Summary> summary;
+  bool saw(v1::Progress::Stage stage) const;
+};
+
+/// A Segment call in the client's hands.
+class SegmentCaller {
+ public:
+  explicit SegmentCaller(const std::shared_ptr<grpc::Channel>& channel);
+  grpc::ClientContext& context() { return context_; }
+  bool send(const v1::Open& open);
+  bool send(const std::string& part, std::uint64_t offset, const std::string& data);
+  void end_upload();
+  /// Reads until an event of progress in that stage comes; false if the call ends first.
+  bool wait_for(v1::Progress::Stage stage);
+  /// Reads until Accepted comes; false if the call ends first.
+  bool wait_for_accepted();
+  /// Reads to the end.
+  SegmentOutcome finish();
+
+ private:
+  bool start();
+  bool read();
+
+  grpc::ClientContext context_;
+  std::unique_ptr<v1::Segmentation::Stub> stub_;
+  std::unique_ptr<grpc::ClientReaderWriter<v1::SegmentRequest, v1::SegmentEvent>> stream_;
+  SegmentOutcome outcome_;
+  v1::ResultHeader header_;
+  bool upload_ended_ = false;
+};
+
+/// Sends it all, reads it all.
+SegmentOutcome segment(const std::shared_ptr<grpc::Channel>& channel, const v1::Open& open, const std::string& image);
+
+}  // namespace voxd::test

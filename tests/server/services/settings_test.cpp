@@ -1,0 +1,142 @@
+#include "server/settings.h"
+
+#include <cstdlib>
+#include <vector>
+
+#include "gpu_transforms/volume/error.h"
+#include "tests/support/catch.h"
+#include "tests/support/temporary_folder.h"
+
+using namespace voxd;
+
+namespace {
+
+CommandLine parse(std::vector<const char*> arguments) {
+  arguments.insert(arguments.begin(), "voxd");
+  return parse_command_line(static_cast<int>(arguments.size()), arguments.data(), "voxd 1.2.3");
+}
+
+Settings accepted(std::vector<const char*> arguments) {
+  arguments.insert(arguments.end(), {"--model-repository", "models"});
+  const CommandLine line = parse(std::move(arguments));
+  INFO(line.text);
+  REQUIRE_FALSE(line.exit_code);
+  return line.settings;
+}
+
+std::string refused(std::vector<const char*> arguments) {
+  const CommandLine line = parse(std::move(arguments));
+  REQUIRE(line.exit_code);
+  CHECK(*line.exit_code == 2);
+  CHECK(line.text.find('\n') == line.text.size() - 1);
+  return line.text;
+}
+
+bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+/// Sets an environment variable until it dies.
+struct Variable {
+  Variable(const char* n, const char* value) : name(n) { ::setenv(n, value, 1); }
+  ~Variable() { ::unsetenv(name); }
+  const char* name;
+};
+
+}  // namespace
+
+TEST_CASE("without flags the server listens on the loopback interface and runs on the CPU") {
+  const Settings settings = accepted({});
+  CHECK(settings.model_repository == "models");
+  CHECK(settings.addresses == std::vector<std::string>{"127.0.0.1:8001"});
+  CHECK_FALSE(settings.device.cuda);
+  CHECK(settings.workers == 1);
+  CHECK(threads_per_worker(settings) >= 1);
+}
+
+TEST_CASE("every flag is read") {
+  const Settings settings =
+      accepted({"--model",         "a",       "--model",           "b",    "--address",      "127.0.0.1:0",
+                "--address",       "unix:/x", "--port-file",       "port", "--device",       "cuda:1",
+                "--workers",       "3",       "--threads",         "2",    "--queue-jobs",   "5",
+                "--queue-bytes",   "1G",      "--max-image-bytes", "10M",  "--budget-bytes", "2K",
+                "--drain-timeout", "1.5",     "--log-level",       "warn", "--insecure"});
+  CHECK(settings.models == std::vector<std::string>{"a", "b"});
+  CHECK(settings.addresses == std::vector<std::string>{"127.0.0.1:0", "unix:/x"});
+  CHECK(settings.port_file == "port");
+  CHECK(settings.device.cuda);
+  CHECK(settings.device.ordinal == 1);
+  CHECK(settings.workers == 3);
+  CHECK(threads_per_worker(settings) == 2);
+  CHECK(settings.queue_jobs == 5);
+  CHECK(settings.queue_bytes == std::int64_t{1} << 30);
+  CHECK(settings.max_image_bytes == 10 << 20);
+  CHECK(settings.budget_bytes == 2048);
+  CHECK(settings.drain_timeout_s == 1.5);
+  CHECK(settings.log_level == "warn");
+  CHECK(settings.insecure);
+}
+
+TEST_CASE("a variable says the same as a flag, and the flag wins") {
+  const Variable workers("VOXD_WORKERS", "4");
+  const Variable level("VOXD_LOG_LEVEL", "error");
+  CHECK(accepted({}).workers == 4);
+  CHECK(accepted({"--workers", "2"}).workers == 2);
+  CHECK(accepted({}).log_level == "error");
+}
+
+TEST_CASE("a configuration file says the same as flags, and they win") {
+  const test::TemporaryFolder folder;
+  const std::string file =
+      folder.write("voxd.conf", "workers = 4\nmodel = [\"a\", \"b\"]\nqueue-bytes = \"2G\"\n").string();
+  const Settings settings = accepted({"--config", file.c_str()});
+  CHECK(settings.workers == 4);
+  CHECK(settings.models == std::vector<std::string>{"a", "b"});
+  CHECK(settings.queue_bytes == std::int64_t{2} << 30);
+  CHECK(accepted({"--config", file.c_str(), "--workers", "1"}).workers == 1);
+}
+
+TEST_CASE("a bad setting is refused with its name, in one line") {
+  CHECK(contains(refused({}), "--model-repository"));
+  const auto bad = [](std::vector<const char*> arguments) {
+    arguments.insert(arguments.end(), {"--model-repository", "models"});
+    return refused(std::move(arguments));
+  };
+  CHECK(contains(bad({"--workers", "0"}), "--workers"));
+  CHECK(contains(bad({"--workers", "many"}), "--workers"));
+  CHECK(contains(bad({"--log-level", "loud"}), "--log-level"));
+  CHECK(contains(bad({"--device", "tpu"}), "--device"));
+  CHECK(contains(bad({"--device", "cuda:x"}), "--device"));
+  CHECK(contains(bad({"--queue-bytes", "-5"}), "--queue-bytes"));
+  CHECK(contains(bad({"--max-image-bytes", "0"}), "--max-image-bytes"));
+  CHECK(contains(bad({"--max-image-bytes", "9G"}), "--max-image-bytes"));
+  CHECK(contains(bad({"--address", "nowhere"}), "--address: 'nowhere'"));
+  CHECK(contains(bad({"--address", "127.0.0.1:70000"}), "--address"));
+  CHECK(contains(bad({"--no-such-flag"}), "--no-such-flag"));
+}
+
+TEST_CASE("an unknown name in the configuration file is refused with it") {
+  const test::TemporaryFolder folder;
+  const std::string file = folder.write("voxd.conf", "wokers = 4\n").string();
+  CHECK(contains(refused({"--config", file.c_str(), "--model-repository", "models"}), "wokers"));
+}
+
+TEST_CASE("an address that other machines reach needs --insecure") {
+  for (const char* address :
+       {"0.0.0.0:8001", "[::]:8001", "192.168.1.5:8001", "example.org:8001", "127.evil.example:8001"}) {
+    CHECK(contains(refused({"--model-repository", "models", "--address", address}), "--insecure"));
+    CHECK(accepted({"--address", address, "--insecure"}).addresses[0] == address);
+  }
+  for (const char* address : {"127.0.0.1:1", "127.8.9.10:1", "localhost:1", "[::1]:1", "unix:/some/path"})
+    CHECK(is_local(address));
+}
+
+TEST_CASE("help and version are answered without anything else being set") {
+  const CommandLine version = parse({"--version"});
+  CHECK(version.exit_code == 0);
+  CHECK(contains(version.text, "voxd 1.2.3"));
+  const CommandLine help = parse({"--help"});
+  CHECK(help.exit_code == 0);
+  for (const char* flag : {"--model-repository", "--address", "--port-file", "--insecure", "--device", "--workers",
+                           "--threads", "--queue-jobs", "--queue-bytes", "--max-image-bytes", "--budget-bytes",
+                           "--drain-timeout", "--log-level", "--version", "--config"})
+    CHECK(contains(help.text, flag));
+}
