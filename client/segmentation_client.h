@@ -1,0 +1,130 @@
+#pragma once
+
+// The C++ client of voxd. Link voxd::client; no gRPC is needed to compile against it. One call from an image file to a
+// mask (the whole program is client/example.cpp):
+//
+//   voxd::SegmentationClient client("127.0.0.1:8001");
+//   voxd::SegmentationInput input;
+//   input.model = "brain_extraction";
+//   input.parts = {voxd::ImagePart::file("head.nii.gz")};
+//   try {
+//     const voxd::SegmentationOutcome outcome = client.segment(input);
+//     std::ofstream("mask.nii.gz", std::ios::binary) << outcome.mask;
+//   } catch (const voxd::Error& error) {
+//     std::cerr << error.what() << '\n';   // error.code() says which kind of fault it was
+//   }
+//
+// Every failure is a voxd::Error: the server's code and text where the server refused, Code::unavailable where none was
+// reached, Code::cancelled and Code::deadline_exceeded where the caller's stop token or time limit ended the call.
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "gpu_transforms/volume/error.h"
+
+namespace voxd {
+
+/// One file of an image: a NIfTI, one slice of a series, or one channel.
+struct ImagePart {
+  std::string file_name;  ///< a hint on the format for the server, no path
+  std::string format;     ///< "nifti", or empty: the server looks at the first bytes
+  std::variant<std::filesystem::path, std::span<const std::byte>> source;
+
+  /// The file is read while it is sent; it must be a regular file and keep its size until then.
+  static ImagePart file(const std::filesystem::path& path) { return {path.filename().string(), "", path}; }
+  /// The bytes must stay as they are until segment() returns.
+  static ImagePart memory(std::string file_name, std::span<const std::byte> bytes) {
+    return {std::move(file_name), "", bytes};
+  }
+};
+
+/// What one call asks for.
+struct SegmentationInput {
+  std::string model;             ///< name of the bundle's folder on the server
+  std::string model_version;     ///< decimal; empty: the newest
+  std::vector<ImagePart> parts;  ///< at least one
+  std::string request_id;        ///< shows in the report and the server's logs; empty: the server makes one
+  bool mask = true;              ///< which results to send back
+  bool contour = false;
+  bool preview = false;
+  bool report = false;
+  std::int32_t priority = 0;                         ///< higher goes first
+  std::optional<std::chrono::milliseconds> timeout;  ///< of the whole call, upload and waiting included; none: no limit
+};
+
+/// What came back. A result that was not asked for is empty.
+struct SegmentationOutcome {
+  std::string request_id;
+  std::string model_version;               ///< the version that answered
+  std::string mask;                        ///< bytes of a .nii.gz: label map on the input's grid
+  std::string contour;                     ///< bytes of a .nii.gz: the label map's boundary voxels
+  std::string preview;                     ///< bytes of a PNG
+  std::string report;                      ///< JSON
+  std::map<std::string, double> stage_ms;  ///< decode, queue, pre, network, post, encode: milliseconds
+};
+
+/// How far a call is. `stage` is one of receive, queue, decode, pre, network, post, encode.
+struct SegmentationProgress {
+  std::string_view stage;
+  double fraction = 0;               ///< of the stage, 0..1
+  std::uint32_t queue_position = 0;  ///< in stage queue: jobs ahead
+};
+
+/// A model of the server's repository.
+struct ServedModel {
+  std::string name, version;
+  bool ready = false;
+  std::string reason;  ///< why it is not ready
+  std::string description, task;
+};
+
+struct ClientOptions {
+  std::size_t chunk_bytes = std::size_t{1} << 20;           ///< of the upload; the server's own limit holds as well
+  std::uint64_t max_result_bytes = std::uint64_t{4} << 30;  ///< a server that announces a larger result is refused
+  std::chrono::milliseconds small_call_timeout{10'000};     ///< of models() and of a health() that does not wait
+};
+
+/// One server, seen from a client. Holds one connection, opened by the first call and again whenever it was lost.
+/// Safe from any thread; calls run side by side.
+class SegmentationClient {
+ public:
+  using Progress = std::function<void(const SegmentationProgress&)>;
+
+  /// `address` is host:port or unix:path. Does not connect. TLS is not offered: use it on a network that you trust.
+  explicit SegmentationClient(std::string address, ClientOptions options = {});
+  ~SegmentationClient();
+  SegmentationClient(const SegmentationClient&) = delete;
+  SegmentationClient& operator=(const SegmentationClient&) = delete;
+
+  /// Sends the image and returns when every result is there. The upload starts once the server has accepted the call,
+  /// and runs beside the reading of its events. `progress` is called from the calling thread and should be quick; what
+  /// it throws ends the call and comes out of here. `stop` ends the call from any thread. Throws Error{not_found} for a
+  /// part that does not exist, Error{data_loss} for one that changed its size meanwhile or for an answer that is not
+  /// whole.
+  SegmentationOutcome segment(const SegmentationInput& input, const Progress& progress = {}, std::stop_token stop = {});
+
+  /// The models of the repository, ready or not.
+  std::vector<ServedModel> models();
+
+  /// Returns when the server says that it serves; waits at most `wait` for that, through refused connections and
+  /// restarts. With no wait the server is asked once. Throws Error{unavailable} saying what was seen last.
+  void health(std::chrono::milliseconds wait = {});
+
+ private:
+  struct Connection;
+  std::unique_ptr<Connection> connection_;
+};
+
+}  // namespace voxd

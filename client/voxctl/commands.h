@@ -1,0 +1,21 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <string>
+
+namespace voxd::ctl {
+
+/// What the commands share.
+struct Shared {
+  std::string address = "127.0.0.1:8001";
+};
+
+/// Each adds one subcommand with its options. The work is done by the callback, which throws Error, UsageError or
+/// OutputError. `shared` must outlive the app and is read once the arguments are parsed.
+void add_segment_command(CLI::App& app, const Shared& shared);
+void add_health_command(CLI::App& app, const Shared& shared);
+void add_models_command(CLI::App& app, const Shared& shared);
+void add_dice_command(CLI::App& app);
+
+}  // namespace voxd::ctl

@@ -1,0 +1,64 @@
+#include "client/voxctl/image_input.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <iostream>
+#include <system_error>
+
+namespace voxd::ctl {
+namespace {
+
+constexpr std::size_t max_stream_bytes = std::size_t{8} << 30;
+
+}  // namespace
+
+ImageInput::ImageInput(const std::vector<std::string>& arguments) {
+  if (std::count(arguments.begin(), arguments.end(), "-") > 1)
+    fail(Code::invalid_argument, "INPUT -: standard input can be read once only");
+  for (const std::string& argument : arguments) {
+    std::error_code failure;
+    const auto status = std::filesystem::status(argument, failure);
+    if (argument == "-") {
+      add_stream(std::cin, "standard input");
+    } else if (!std::filesystem::exists(status)) {
+      fail(failure && status.type() != std::filesystem::file_type::not_found ? Code::invalid_argument : Code::not_found,
+           argument, ": ", failure ? failure.message() : "no such file");
+    } else if (std::filesystem::is_directory(status)) {
+      add_folder(argument);
+    } else if (std::filesystem::is_regular_file(status)) {
+      parts_.push_back(ImagePart::file(argument));
+    } else {
+      std::ifstream stream(argument, std::ios::binary);
+      if (!stream) fail(Code::invalid_argument, argument, ": ", std::strerror(errno));
+      add_stream(stream, argument);
+    }
+  }
+}
+
+void ImageInput::add_folder(const std::filesystem::path& folder) {
+  std::vector<std::filesystem::path> files;
+  std::error_code failure;
+  for (std::filesystem::directory_iterator entry(folder, failure), end; !failure && entry != end;
+       entry.increment(failure))
+    if (entry->is_regular_file(failure) && !entry->path().filename().string().starts_with("."))
+      files.push_back(entry->path());
+  if (failure) fail(Code::invalid_argument, folder.string(), ": ", failure.message());
+  if (files.empty()) fail(Code::invalid_argument, folder.string(), ": a folder without files");
+  std::sort(files.begin(), files.end());
+  for (const auto& file : files) parts_.push_back(ImagePart::file(file));
+}
+
+void ImageInput::add_stream(std::istream& stream, const std::string& name) {
+  std::string& bytes = read_ahead_.emplace_back();
+  std::vector<char> block(std::size_t{1} << 20);
+  while (stream.read(block.data(), static_cast<std::streamsize>(block.size())) || stream.gcount() > 0) {
+    bytes.append(block.data(), static_cast<std::size_t>(stream.gcount()));
+    if (bytes.size() > max_stream_bytes) fail(Code::invalid_argument, name, ": more than ", max_stream_bytes, " bytes");
+  }
+  if (bytes.empty()) fail(Code::invalid_argument, name, ": empty");
+  parts_.push_back(ImagePart::memory("", std::as_bytes(std::span(bytes))));
+}
+
+}  // namespace voxd::ctl

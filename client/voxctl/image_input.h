@@ -1,0 +1,30 @@
+#pragma once
+
+#include <list>
+#include <string>
+#include <vector>
+
+#include "client/segmentation_client.h"
+
+namespace voxd::ctl {
+
+/// The INPUT arguments of `voxctl segment` as parts of one image. A regular file is sent from disk; "-" (standard
+/// input) and what is no regular file are read to their end first, as the server must know the size; a folder stands
+/// for its files, in the order of their names, without hidden ones and subfolders. Used by one thread; must outlive the
+/// call that sends its parts.
+class ImageInput {
+ public:
+  /// Throws Error{not_found} or Error{invalid_argument} naming the argument.
+  explicit ImageInput(const std::vector<std::string>& arguments);
+
+  const std::vector<ImagePart>& parts() const { return parts_; }
+
+ private:
+  void add_folder(const std::filesystem::path& folder);
+  void add_stream(std::istream& stream, const std::string& name);
+
+  std::vector<ImagePart> parts_;
+  std::list<std::string> read_ahead_;  // bytes that parts_ point at
+};
+
+}  // namespace voxd::ctl

@@ -1,0 +1,42 @@
+"""Fixtures of the tests with foreign clients."""
+import pytest
+
+from support import Server
+
+
+@pytest.fixture
+def start_server(tmp_path):
+    """start_server(*models, options=()) gives a running voxd, which is stopped at the end of the test and must then exit with 0."""
+    servers = []
+
+    def start(*models, options=()):
+        folder = tmp_path / f"server-{len(servers)}"
+        folder.mkdir()
+        servers.append(Server(folder, *models, options=options))
+        return servers[-1]
+
+    yield start
+    stop_all(servers)
+
+
+@pytest.fixture(scope="module")
+def start_module_server(tmp_path_factory):
+    """The same for a server that all tests of a file share."""
+    servers = []
+
+    def start(*models, options=()):
+        servers.append(Server(tmp_path_factory.mktemp("server"), *models, options=options))
+        return servers[-1]
+
+    yield start
+    stop_all(servers)
+
+
+def stop_all(servers):
+    try:
+        for server in servers:
+            server.stop()
+    finally:
+        for server in servers:
+            if not server.ended():
+                server.kill()

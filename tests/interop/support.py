@@ -1,0 +1,95 @@
+"""What the tests with foreign clients share: the built programs as processes, and small images."""
+import os
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parents[2]
+BIN = Path(os.environ.get("VOXD_BIN_DIR", ROOT / "build/release/bin"))
+ZOO = ROOT / "models/zoo"
+HEAD = ROOT / ".deps/data/ch2.nii.gz"
+START_S = 120  # a server that has not become ready after that never will
+
+
+def wait_until(condition, what, seconds=60):
+    """Returns the first true value of condition(); fails the test when there is none in time."""
+    end = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        assert time.monotonic() < end, f"{what}: not within {seconds} s"
+        time.sleep(0.02)
+
+
+class Server:
+    """One voxd on a free port of this machine, ready when the constructor returns."""
+
+    def __init__(self, folder, *models, options=()):
+        self.log_file = folder / "voxd.log"
+        port_file = folder / "port"
+        port_file.unlink(missing_ok=True)
+        names = [word for model in models for word in ("--model", model)]
+        with open(self.log_file, "w") as log:
+            self.process = subprocess.Popen(
+                [BIN / "voxd", "--model-repository", ZOO, *names, "--device", "cpu", "--address", "127.0.0.1:0",
+                 "--port-file", port_file, *options], stdout=log, stderr=log)
+        try:
+            wait_until(lambda: port_file.exists() or self.ended(), "voxd names its port", START_S)
+            assert not self.ended(), self.log()
+            self.port = int(port_file.read_text().split()[0])
+            self.address = f"127.0.0.1:{self.port}"
+            result = self.voxctl("health", "--wait", START_S)
+            assert result.returncode == 0, result.stderr + self.log()
+        except BaseException:
+            self.kill()
+            raise
+
+    def ended(self):
+        return self.process.poll() is not None
+
+    def log(self):
+        return self.log_file.read_text()
+
+    def start_voxctl(self, *arguments, **popen):
+        environment = {**os.environ, "VOXD_ADDRESS": self.address}
+        return subprocess.Popen([BIN / "voxctl", *map(str, arguments)], env=environment, text=True,
+                                **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **popen})
+
+    def voxctl(self, *arguments, timeout=300):
+        with self.start_voxctl(*arguments) as process:
+            out, err = process.communicate(timeout=timeout)
+        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+    def terminate(self):
+        self.process.send_signal(signal.SIGTERM)
+
+    def stop(self):
+        """SIGTERM; the exit code must be 0."""
+        if not self.ended():
+            self.terminate()
+        code = self.process.wait(timeout=300)
+        assert code == 0, f"voxd ended with {code}\n{self.log()}"
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def body_phantom(shape=(64, 64, 40)):
+    """int16 in Hounsfield units: air, and in it a body-like ellipsoid of soft tissue with a denser organ; not symmetric in any axis."""
+    x, y, z = np.ogrid[tuple(slice(-1, 1, n * 1j) for n in shape)]
+    image = np.full(shape, -1000, np.int16)
+    image[(x / 0.9) ** 2 + (y / 0.7) ** 2 + (z / 0.95) ** 2 < 1] = 40
+    image[((x - 0.4) / 0.25) ** 2 + ((y + 0.2) / 0.3) ** 2 + ((z - 0.1) / 0.4) ** 2 < 1] = 120
+    return image
