@@ -1,0 +1,102 @@
+# shellcheck shell=bash
+# Shared by the scripts beside it; sourced, never run. Sets $root (the checkout) and $deps (where set-up puts things).
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+deps=$root/.deps
+script=$(basename "$0")
+
+say() { printf '\n== %s\n' "$*"; }
+
+die() {
+  printf '%s: %s\n' "$script" "$*" >&2
+  exit 1
+}
+
+# step NAME COMMAND...: runs it with its output in a log, says every 10 s how far it is, and on failure ends the script
+# with one last line that says which step failed and why.
+step() {
+  local name=$1 log started=$SECONDS status
+  shift
+  mkdir -p "$deps/logs"
+  log=$deps/logs/${name//[^A-Za-z0-9]/-}.log
+  say "$name"
+  tick "$log" "$started" &
+  ticker=$!
+  # Not 'if' or '||': within those, a failing line of the command would not end it.
+  set +e
+  (set -e; "$@") >"$log" 2>&1 </dev/null
+  status=$?
+  set -e
+  stop_ticker
+  [ $status -eq 0 ] || die "step '$name' failed: $(reason "$log") (log: ${log#"$root"/})"
+  printf '   done in %d s\n' $((SECONDS - started))
+}
+
+ticker=
+stop_ticker() {
+  [ -z "$ticker" ] || { kill "$ticker" && wait "$ticker"; } 2>/dev/null || true
+  ticker=
+}
+trap stop_ticker EXIT
+
+tick() {
+  local log=$1 started=$2 never
+  # A read that nobody answers, not 'sleep': no child is left behind that keeps a pipe or a lock open.
+  exec {never}<> <(:)
+  while ! read -r -t 10 -u "$never" _; do
+    printf '   %3d s: %s\n' $((SECONDS - started)) "$(progress "$log")"
+  done
+}
+
+# What a person wants to see of a running step: the bytes that a download has reached, else the log's last line.
+progress() {
+  local last size
+  last=$(tr '\r' '\n' <"$1" | awk 'NF {line = $0} END {print substr(line, 1, 100)}')
+  size=$(du -sm "$deps/tmp" 2>/dev/null | cut -f1)
+  if [ "${size:-0}" -gt 1 ]; then
+    printf '%s [%s MB fetched]' "$last" "$size"
+  else
+    printf '%s' "${last:-working}"
+  fi
+}
+
+# The line of a log that says why: the first that looks like an error, else the last one.
+reason() {
+  awk 'NF {last = $0} !found && /(^E: |[Ee]rror|ERROR|FAILED|sha256|No space|not found)/ {found = $0}
+       END {print substr(found ? found : last, 1, 300)}' "$1"
+}
+
+as_root() {
+  if [ "$(id -u)" -eq 0 ]; then
+    "$@"
+  elif command -v sudo >/dev/null; then
+    sudo "$@"
+  else
+    echo "E: needs root for: $* (no sudo here)"
+    return 1
+  fi
+}
+
+# The toolkit that is on the machine, as a folder with bin/nvcc; fails if there is none.
+find_toolkit() {
+  local nvcc
+  [ "${VOXD_IGNORE_TOOLKIT:-0}" = 0 ] || return 1
+  nvcc=$(command -v nvcc || true)
+  [ -n "$nvcc" ] || nvcc=/usr/local/cuda/bin/nvcc
+  [ -x "$nvcc" ] && "$nvcc" --version 2>/dev/null | grep -q 'release 13\.' || return 1
+  dirname "$(dirname "$(realpath "$nvcc")")"
+}
+
+# build PRESET [TARGET...]: configures and builds, by default everything.
+build() {
+  local preset=$1
+  shift
+  if command -v ccache >/dev/null; then
+    export CMAKE_C_COMPILER_LAUNCHER=ccache CMAKE_CXX_COMPILER_LAUNCHER=ccache
+  fi
+  if [ -x "$deps/cuda/bin/nvcc" ]; then
+    export CUDACXX=$deps/cuda/bin/nvcc CUDAToolkit_ROOT=$deps/cuda
+  fi
+  cd "$root"
+  step "Configure $preset" cmake --preset "$preset"
+  step "Build $preset" cmake --build --preset "$preset" ${1:+--target "$@"}
+}
