@@ -15,18 +15,12 @@ constexpr std::size_t max_piece = std::size_t{1} << 30;  // igzip counts bytes i
 const char* reason(int result) {
   switch (result) {
     case ISAL_INVALID_BLOCK:
-    case ISAL_INVALID_SYMBOL:
-      return "not a deflate stream";
-    case ISAL_INVALID_LOOKBACK:
-      return "a distance reaches before the start";
-    case ISAL_INVALID_WRAPPER:
-      return "bad member header";
-    case ISAL_UNSUPPORTED_METHOD:
-      return "compression method is not deflate";
-    case ISAL_INCORRECT_CHECKSUM:
-      return "checksum does not match";
-    default:
-      return "cannot be inflated";
+    case ISAL_INVALID_SYMBOL: return "not a deflate stream";
+    case ISAL_INVALID_LOOKBACK: return "a distance reaches before the start";
+    case ISAL_INVALID_WRAPPER: return "bad member header";
+    case ISAL_UNSUPPORTED_METHOD: return "compression method is not deflate";
+    case ISAL_INCORRECT_CHECKSUM: return "checksum does not match";
+    default: return "cannot be inflated";
   }
 }
 

@@ -2,6 +2,7 @@
 
 #include <google/protobuf/io/coded_stream.h>
 #include <google/protobuf/io/zero_copy_stream_impl_lite.h>
+#include <google/protobuf/stubs/logging.h>
 
 #include <algorithm>
 #include <span>
@@ -36,6 +37,7 @@ inline Agreement agreement(const std::string& bytes, unsigned seed) {
     pieces.push_back(rest.first(count));
     rest = rest.subspan(count);
   }
+  const google::protobuf::LogSilencer quiet;
   inference::ModelInferRequest expected;
   const bool is_valid = expected.ParseFromString(bytes);
   ParsedInfer parsed;
