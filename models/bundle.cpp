@@ -45,21 +45,25 @@ Config read_inference(const fs::path& folder, const std::string& bundle) {
 std::vector<std::string> transforms_of(const Config& config, const std::string& section) {
   const ConfigValue value = config.resolve(section);
   const auto* component = value.as<ComponentRef>();
-  if (!component) fail(Code::unimplemented, config.where(section), ": expected a Compose of transforms, found ", to_text(value));
+  if (!component)
+    fail(Code::unimplemented, config.where(section), ": expected a Compose of transforms, found ", to_text(value));
   Params compose(config, component->id);
-  if (compose.target() != "Compose") compose.refuse(Code::unimplemented, "_target_", "'" + compose.target() + "' is not supported, only Compose");
+  if (compose.target() != "Compose")
+    compose.refuse(Code::unimplemented, "_target_", "'" + compose.target() + "' is not supported, only Compose");
   const ConfigValue transforms = compose.value("transforms");
   compose.require_off({"unpack_items", "log_stats", "lazy", "overrides"});
   if (!compose.flag("map_items", true)) compose.refuse(Code::unimplemented, "map_items", "only True is supported");
   compose.finish();
 
   const auto* list = transforms.as<ConfigList>();
-  if (!list) compose.refuse(Code::invalid_argument, "transforms", "expected a list of transforms, found " + to_text(transforms));
+  if (!list)
+    compose.refuse(Code::invalid_argument, "transforms", "expected a list of transforms, found " + to_text(transforms));
   std::vector<std::string> ids;
   for (const ConfigValue& item : *list) {
     if (item.is_null()) continue;  // a reference to a disabled one
     const auto* transform = item.as<ComponentRef>();
-    if (!transform) compose.refuse(Code::unimplemented, "transforms", "expected components with _target_, found " + to_text(item));
+    if (!transform)
+      compose.refuse(Code::unimplemented, "transforms", "expected components with _target_, found " + to_text(item));
     ids.push_back(transform->id);
   }
   return ids;
@@ -72,7 +76,8 @@ class ChainCheck {
 
   void check(const Config& config, const std::string& id, const Step& step) {
     for (const std::string& key : step.keys()) require(config, id, "keys", key);
-    for (const std::string& key : step.needs()) require(config, id, step.name() == "CropForegroundd" ? "source_key" : "orig_keys", key);
+    for (const std::string& key : step.needs())
+      require(config, id, step.name() == "CropForegroundd" ? "source_key" : "orig_keys", key);
     for (const std::string& key : step.adds())
       if (!items_.insert(key).second)
         fail(Code::invalid_argument, config.where(child_id(id, "names")), ": there is an item '", key, "' already");
@@ -83,7 +88,8 @@ class ChainCheck {
     if (items_.count(key)) return;
     std::string known;
     for (const std::string& item : items_) known += (known.empty() ? "'" : ", '") + item + "'";
-    fail(Code::invalid_argument, config.where(child_id(id, parameter)), ": there is no item '", key, "' at this point, only ", known);
+    fail(Code::invalid_argument, config.where(child_id(id, parameter)), ": there is no item '", key,
+         "' at this point, only ", known);
   }
 
   std::set<std::string> items_;
@@ -106,7 +112,8 @@ std::string input_key_of(const Config& config) {
   if (first.target() != "LoadImaged")
     first.refuse(Code::unimplemented, "_target_", "a chain must start with LoadImaged, found '" + first.target() + "'");
   const std::vector<std::string> keys = first.texts("keys");
-  if (keys.size() != 1) first.refuse(Code::unimplemented, "keys", "several images under keys of their own are not supported");
+  if (keys.size() != 1)
+    first.refuse(Code::unimplemented, "keys", "several images under keys of their own are not supported");
   return keys.front();
 }
 
@@ -117,7 +124,8 @@ void check_inferer(const Config& config) {
   if (!component) fail(Code::unimplemented, config.where("inferer"), ": expected a component, found ", to_text(value));
   Params inferer(config, component->id);
   if (inferer.target() != "SimpleInferer")
-    inferer.refuse(Code::unimplemented, "_target_", "the inferer '" + inferer.target() + "' is not supported, only SimpleInferer");
+    inferer.refuse(Code::unimplemented, "_target_",
+                   "the inferer '" + inferer.target() + "' is not supported, only SimpleInferer");
   inferer.finish();
 }
 
@@ -144,9 +152,10 @@ std::map<std::int32_t, std::string> read_labels(const Config& config) {
     for (const auto& [key, label] : *map) {
       std::int32_t number = 0;
       const auto [end, error] = std::from_chars(key.data(), key.data() + key.size(), number);
-      if (error != std::errc{} || end != key.data() + key.size() || number < 0 || number > 65535 || !label.as<std::string>())
-        fail(Code::invalid_argument, config.where(child_id("network_data_format::outputs::pred", name)), ": expected label numbers with names, found '",
-             key, "': ", to_text(label));
+      if (error != std::errc{} || end != key.data() + key.size() || number < 0 || number > 65535 ||
+          !label.as<std::string>())
+        fail(Code::invalid_argument, config.where(child_id("network_data_format::outputs::pred", name)),
+             ": expected label numbers with names, found '", key, "': ", to_text(label));
       if (number > 0) labels[number] = *label.as<std::string>();
     }
     return labels;
@@ -164,7 +173,8 @@ Metadata read_metadata(const Config& config) {
   if (const ConfigValue* channels = config.raw(channels_id)) {
     const auto* number = channels->as<std::int64_t>();
     if (!number || *number < 1 || *number > 256)
-      fail(Code::invalid_argument, config.where(channels_id), ": expected a number in 1..256, found ", to_text(*channels));
+      fail(Code::invalid_argument, config.where(channels_id), ": expected a number in 1..256, found ",
+           to_text(*channels));
     metadata.input_channels = static_cast<std::int32_t>(*number);
   }
   return metadata;
@@ -192,7 +202,8 @@ std::string contour_of(const Steps& steps, const std::vector<std::string>& saved
 }
 
 /// A tensor or field of serving.json must stand for something of the chain.
-void require_key(const std::string& bundle, const std::string& field, const std::string& key, const std::vector<std::string>& keys) {
+void require_key(const std::string& bundle, const std::string& field, const std::string& key,
+                 const std::vector<std::string>& keys) {
   if (std::find(keys.begin(), keys.end(), key) != keys.end()) return;
   std::string known;
   for (const std::string& name : keys) known += (known.empty() ? "'" : ", '") + name + "'";
@@ -208,7 +219,8 @@ void describe_tensors(Bundle& bundle, const Serving& serving, const std::vector<
   if (description.outputs.empty())
     for (const std::string& key : saved) description.outputs.push_back({key, key, "UINT8", {1, -1, -1, -1}});
   for (std::size_t i = 0; i < description.inputs.size(); ++i)
-    require_key(description.name, "inputs[" + std::to_string(i) + "].key", description.inputs[i].key, {bundle.input_key});
+    require_key(description.name, "inputs[" + std::to_string(i) + "].key", description.inputs[i].key,
+                {bundle.input_key});
   for (std::size_t i = 0; i < description.outputs.size(); ++i)
     require_key(description.name, "outputs[" + std::to_string(i) + "].key", description.outputs[i].key, saved);
 }
@@ -228,12 +240,13 @@ Bundle read_bundle(const fs::path& folder, bool cuda) {
   chain.add_item(bundle.input_key);
   bundle.pre = read_steps(inference, "preprocessing", chain);
   if (bundle.input_key != network_input)
-    fail(Code::unimplemented, inference.where("preprocessing"), ": the network is given the item '", network_input, "', but the image arrives as '",
-         bundle.input_key, "'");
+    fail(Code::unimplemented, inference.where("preprocessing"), ": the network is given the item '", network_input,
+         "', but the image arrives as '", bundle.input_key, "'");
   check_inferer(inference);
   chain.add_item(network_output);
   if (inference.raw("postprocessing")) bundle.post = read_steps(inference, "postprocessing", chain);
-  if (saved_keys(inference, bundle.pre).size()) fail(Code::unimplemented, inference.where("preprocessing"), ": SaveImaged belongs to the postprocessing");
+  if (saved_keys(inference, bundle.pre).size())
+    fail(Code::unimplemented, inference.where("preprocessing"), ": SaveImaged belongs to the postprocessing");
 
   std::vector<std::string> saved = saved_keys(inference, bundle.post);
   if (saved.empty()) {

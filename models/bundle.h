@@ -21,7 +21,8 @@ struct Bundle {
 };
 
 /// Reads configs/inference.json (or .yaml, .yml), configs/metadata.json and configs/serving.json; opens no network.
-/// Throws Error{not_found} when there is no such folder or file, Error{invalid_argument} and Error{unimplemented} with file, path in it and text.
+/// Throws Error{not_found} when there is no such folder or file, Error{invalid_argument} and Error{unimplemented} with
+/// file, path in it and text.
 Bundle read_bundle(const std::filesystem::path& folder, bool cuda);
 
 }  // namespace voxd

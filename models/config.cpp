@@ -11,7 +11,8 @@ namespace {
 constexpr std::string_view separator = "::";
 
 bool is_index(std::string_view name) {
-  return !name.empty() && name.size() < 8 && std::all_of(name.begin(), name.end(), [](char c) { return c >= '0' && c <= '9'; });
+  return !name.empty() && name.size() < 8 &&
+         std::all_of(name.begin(), name.end(), [](char c) { return c >= '0' && c <= '9'; });
 }
 
 std::vector<std::string> split(std::string_view id) {
@@ -31,7 +32,8 @@ std::string normalised(std::string_view id) {
   return result;
 }
 
-/// `::x` is x beside the value that holds the reference, `::::x` one level further up, and so on; other ids count from the top.
+/// `::x` is x beside the value that holds the reference, `::::x` one level further up, and so on; other ids count from
+/// the top.
 std::string absolute(std::string_view reference, std::string_view holder) {
   std::size_t levels = 0;
   while (reference.substr(0, separator.size()) == separator) {
@@ -58,7 +60,7 @@ const ConfigValue* step_into(const ConfigValue& value, const std::string& name) 
 bool is_component(const ConfigValue& value) { return value.find("_target_") != nullptr; }
 
 std::string quoted_start(std::string_view text) {
-  return '"' + std::string(text.substr(0, 80)) + (text.size() > 80 ? "...\"" : "\"");
+  return '"' + printable(text.substr(0, 80)) + (text.size() > 80 ? "...\"" : "\"");
 }
 
 /// One call of Config::resolve: knows what it is in the middle of, and how much it may still produce.
@@ -111,11 +113,15 @@ class Resolution {
     if (text.empty() || (text[0] != '$' && text[0] != '@' && text[0] != '%')) return {text};
     try {
       if (text[0] == '%')
-        fail(Code::unimplemented, "takes a value from another place of the file or another file, which is not supported; write it out, or as '@id'");
+        fail(Code::unimplemented,
+             "takes a value from another place of the file or another file, which is not supported; write it out, or "
+             "as '@id'");
       if (text[0] == '$') return evaluate(std::string_view(text).substr(1), id);
       const std::string reference = normalised(std::string_view(text).substr(1));
       // Only a string that is one reference from end to end is one; MONAI leaves others as they are.
-      const auto plain = [](char c) { return c == '_' || c == ':' || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
+      const auto plain = [](char c) {
+        return c == '_' || c == ':' || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+      };
       if (!std::all_of(reference.begin(), reference.end(), plain)) return {text};
       return counted(at(absolute(reference, id)));
     } catch (const Error& error) {
@@ -141,7 +147,8 @@ class Resolution {
     if (const auto* text = value.as<std::string>(); text && (*text == "True" || *text == "true")) return true;
     if (const auto* text = value.as<std::string>(); text && (*text == "False" || *text == "false")) return false;
     explained_ = true;
-    fail(Code::invalid_argument, config_.where(child_id(id, "_disabled_")), ": expected true or false, found ", to_text(value));
+    fail(Code::invalid_argument, config_.where(child_id(id, "_disabled_")), ": expected true or false, found ",
+         to_text(value));
   }
 
   void count(std::size_t values) {
@@ -179,7 +186,9 @@ void write(std::ostream& out, const ConfigValue& value) {
     void operator()(bool flag) const { out << (flag ? "True" : "False"); }
     void operator()(std::int64_t number) const { out << number; }
     void operator()(double number) const { out << number; }
-    void operator()(const std::string& text) const { out << '\'' << text.substr(0, 80) << '\''; }
+    void operator()(const std::string& text) const {
+      out << '\'' << printable(std::string_view(text).substr(0, 80)) << '\'';
+    }
     void operator()(const PythonName& name) const { out << name.name; }
     void operator()(const ComponentRef& component) const { out << '@' << component.id; }
     void operator()(const ConfigList& list) const {
@@ -209,6 +218,13 @@ const ConfigValue* ConfigValue::find(std::string_view key) const {
     for (const auto& [name, value] : *map)
       if (name == key) return &value;
   return nullptr;
+}
+
+std::string printable(std::string_view text) {
+  std::string result(text);
+  for (char& c : result)
+    if (c < ' ' || c > '~') c = '?';
+  return result;
 }
 
 std::string to_text(const ConfigValue& value) {
@@ -248,7 +264,10 @@ std::string Config::where(std::string_view id) const {
   const ConfigValue* value = &root_;
   for (const std::string& name : split(id)) {
     const bool in_list = value && value->as<ConfigList>();
-    path += in_list ? "[" + name + "]" : (path.empty() ? "" : ".") + name;
+    if (in_list)
+      path.append("[").append(name).append("]");
+    else
+      path.append(path.empty() ? "" : ".").append(printable(name));
     value = value ? step_into(*value, name) : nullptr;
   }
   return path.empty() ? name_ : name_ + ": " + path;

@@ -17,19 +17,22 @@ struct ConfigValue;
 using ConfigList = std::vector<ConfigValue>;
 using ConfigMap = std::vector<std::pair<std::string, ConfigValue>>;  ///< in the file's order
 
-/// A Python object that an expression names and that voxd gives a meaning of its own: "torch.float32", "torch.device('cpu')".
+/// A Python object that an expression names and that voxd gives a meaning of its own: "torch.float32",
+/// "torch.device('cpu')".
 struct PythonName {
   std::string name;
 };
 
-/// An object that the config describes at `id` (a map with `_target_`). It is never built by the reader: whoever needs it reads its parameters.
+/// An object that the config describes at `id` (a map with `_target_`). It is never built by the reader: whoever needs
+/// it reads its parameters.
 struct ComponentRef {
   std::string id;
 };
 
 /// One value of a config file, or what an expression makes of it.
 struct ConfigValue {
-  std::variant<std::monostate, bool, std::int64_t, double, std::string, PythonName, ComponentRef, ConfigList, ConfigMap> data;
+  std::variant<std::monostate, bool, std::int64_t, double, std::string, PythonName, ComponentRef, ConfigList, ConfigMap>
+      data;
 
   bool is_null() const { return std::holds_alternative<std::monostate>(data); }
   template <class T>
@@ -43,10 +46,14 @@ struct ConfigValue {
 /// The value as Python would write it, at most about 80 characters: for messages.
 std::string to_text(const ConfigValue& value);
 
-/// A file of MONAI's bundle configuration language, JSON or YAML, and what it means: `@` references, `$` expressions and disabled components.
-/// Nothing is evaluated before it is asked for, so that what a server does not need (data lists, training, Python) does no harm.
-/// An id is a path of names and list indices, "preprocessing::transforms::3::pixdim"; "" is the whole file.
-/// Immutable after construction; safe from any thread.
+/// The text with a question mark for every byte that is not printable ASCII, so that it can be cut anywhere and sent
+/// anywhere.
+std::string printable(std::string_view text);
+
+/// A file of MONAI's bundle configuration language, JSON or YAML, and what it means: `@` references, `$` expressions
+/// and disabled components. Nothing is evaluated before it is asked for, so that what a server does not need (data
+/// lists, training, Python) does no harm. An id is a path of names and list indices,
+/// "preprocessing::transforms::3::pixdim"; "" is the whole file. Immutable after construction; safe from any thread.
 class Config {
  public:
   enum class Format { json, yaml };
@@ -65,10 +72,10 @@ class Config {
   /// The value at `id` as the file has it; null when there is none.
   const ConfigValue* raw(std::string_view id) const;
 
-  /// The value at `id` with references and expressions in it resolved. A component comes back as ComponentRef, a disabled one as null
-  /// (within a list or map it is left out, as in MONAI).
-  /// Throws Error{invalid_argument} on an unknown id, a cycle or a size past the limits, Error{unimplemented} on an expression that is not supported;
-  /// both name the file, the path in it and the text.
+  /// The value at `id` with references and expressions in it resolved. A component comes back as ComponentRef, a
+  /// disabled one as null (within a list or map it is left out, as in MONAI). Throws Error{invalid_argument} on an
+  /// unknown id, a cycle or a size past the limits, Error{unimplemented} on an expression that is not supported; both
+  /// name the file, the path in it and the text.
   ConfigValue resolve(std::string_view id) const;
 
   /// "configs/inference.json: preprocessing.transforms[3].pixdim": the start of every message about an id.

@@ -3,80 +3,14 @@
 #include <charconv>
 #include <optional>
 
+#include "models/expression_lexer.h"
+
 namespace voxd {
 namespace {
 
 constexpr int max_nesting = 64;
 constexpr std::size_t max_text = 1u << 20;
 constexpr std::size_t max_items = 100'000;
-
-struct Token {
-  enum class Kind { end, name, number, text, reference, symbol };
-  Kind kind = Kind::end;
-  std::string text;
-  std::size_t at = 0;
-};
-
-bool starts_name(char c) { return c == '_' || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
-/// Splits an expression into tokens. A name keeps its dots ("torch.float32"), a reference its separators ("a#b::0").
-class Lexer {
- public:
-  explicit Lexer(std::string_view text) : text_(text) {}
-
-  Token next() {
-    while (at_ < text_.size() && (text_[at_] == ' ' || text_[at_] == '\t' || text_[at_] == '\n' || text_[at_] == '\r')) ++at_;
-    if (at_ == text_.size()) return {Token::Kind::end, "end of the expression", at_};
-    const std::size_t start = at_;
-    const char c = text_[at_];
-    if (starts_name(c)) return name(start);
-    if (is_digit(c) || (c == '.' && at_ + 1 < text_.size() && is_digit(text_[at_ + 1]))) return number(start);
-    if (c == '\'' || c == '"') return string(start, c);
-    if (c == '@') return reference(start);
-    ++at_;
-    return {Token::Kind::symbol, std::string(1, c), start};
-  }
-
- private:
-  Token name(std::size_t start) {
-    while (at_ < text_.size() && (starts_name(text_[at_]) || is_digit(text_[at_]) || text_[at_] == '.')) ++at_;
-    return {Token::Kind::name, std::string(text_.substr(start, at_ - start)), start};
-  }
-
-  Token number(std::size_t start) {
-    while (at_ < text_.size() && (is_digit(text_[at_]) || text_[at_] == '.')) ++at_;
-    if (at_ < text_.size() && (text_[at_] == 'e' || text_[at_] == 'E')) {
-      ++at_;
-      if (at_ < text_.size() && (text_[at_] == '+' || text_[at_] == '-')) ++at_;
-      while (at_ < text_.size() && is_digit(text_[at_])) ++at_;
-    }
-    return {Token::Kind::number, std::string(text_.substr(start, at_ - start)), start};
-  }
-
-  Token string(std::size_t start, char quote) {
-    const std::size_t end = text_.find(quote, start + 1);
-    if (end == std::string_view::npos) fail(Code::invalid_argument, "the string at ", start, " has no end");
-    const std::string_view inside = text_.substr(start + 1, end - start - 1);
-    if (inside.find('\\') != std::string_view::npos) fail(Code::unimplemented, "'\\' in the string at ", start, " is not supported");
-    at_ = end + 1;
-    return {Token::Kind::text, std::string(inside), start};
-  }
-
-  Token reference(std::size_t start) {
-    ++at_;
-    const auto belongs = [&] {
-      const char c = text_[at_];
-      if (starts_name(c) || is_digit(c) || c == '#') return true;
-      return c == ':' && (text_.substr(at_, 2) == "::" || text_[at_ - 1] == ':');
-    };
-    while (at_ < text_.size() && belongs()) ++at_;
-    return {Token::Kind::reference, std::string(text_.substr(start + 1, at_ - start - 1)), start};
-  }
-
-  std::string_view text_;
-  std::size_t at_ = 0;
-};
 
 bool truth(const ConfigValue& value) {
   struct Truth {
@@ -121,7 +55,8 @@ ConfigValue add(const ConfigValue& left, const ConfigValue& right) {
   }
   if (const auto a = as_integer(left), b = as_integer(right); a && b) {
     std::int64_t sum = 0;
-    if (__builtin_add_overflow(*a, *b, &sum)) fail(Code::invalid_argument, to_text(left), " + ", to_text(right), " does not fit 63 bits");
+    if (__builtin_add_overflow(*a, *b, &sum))
+      fail(Code::invalid_argument, to_text(left), " + ", to_text(right), " does not fit 63 bits");
     return {sum};
   }
   if (const auto a = as_real(left), b = as_real(right); a && b) return {*a + *b};
@@ -134,13 +69,15 @@ bool is_dtype(std::string_view name) {
   if (dot == std::string_view::npos) return false;
   const std::string_view module = name.substr(0, dot), type = name.substr(dot + 1);
   if (module != "torch" && module != "numpy" && module != "np") return false;
-  for (std::string_view known : {"float32", "float", "float64", "double", "float16", "half", "bfloat16", "uint8", "int8", "uint16",
-                                 "int16", "short", "uint32", "int32", "int", "uint64", "int64", "long", "bool"})
+  for (std::string_view known :
+       {"float32", "float", "float64", "double", "float16", "half", "bfloat16", "uint8", "int8", "uint16", "int16",
+        "short", "uint32", "int32", "int", "uint64", "int64", "long", "bool"})
     if (type == known) return true;
   return false;
 }
 
-/// Parses and evaluates in one descent. A branch that is not taken is parsed with `live` false: its references are not followed.
+/// Parses and evaluates in one descent. A branch that is not taken is parsed with `live` false: its references are not
+/// followed.
 class Evaluator {
  public:
   Evaluator(std::string_view text, const ExpressionScope& scope) : scope_(scope), lexer_(text) { advance(); }
@@ -168,15 +105,16 @@ class Evaluator {
     fail(Code::unimplemented, "'", current_.text, "' at ", current_.at, " is not supported; ", expression_help());
   }
 
-  /// x [if c else y]. x stands before the condition, so it is evaluated by going back to its place once the condition is known.
+  /// x [if c else y]. x stands before the condition, so it is evaluated by going back to its place once the condition
+  /// is known.
   ConfigValue conditional(bool live) {
     if (++nesting_ > max_nesting) fail(Code::invalid_argument, "nested deeper than ", max_nesting, " levels");
-    const Lexer start = lexer_;
+    const ExpressionLexer start = lexer_;
     const Token first = current_;
     disjunction(false);
     const bool is_choice = is("if");
     bool take_first = true;
-    Lexer after = lexer_;
+    ExpressionLexer after = lexer_;
     Token after_token = current_;
     ConfigValue other;
     if (is_choice) {
@@ -268,9 +206,11 @@ class Evaluator {
   static ConfigValue number(const std::string& text) {
     const char* end = text.data() + text.size();
     std::int64_t whole = 0;
-    if (const auto read = std::from_chars(text.data(), end, whole); read.ec == std::errc{} && read.ptr == end) return {whole};
+    if (const auto read = std::from_chars(text.data(), end, whole); read.ec == std::errc{} && read.ptr == end)
+      return {whole};
     double real = 0;
-    if (const auto read = std::from_chars(text.data(), end, real); read.ec == std::errc{} && read.ptr == end) return {real};
+    if (const auto read = std::from_chars(text.data(), end, real); read.ec == std::errc{} && read.ptr == end)
+      return {real};
     fail(Code::invalid_argument, "'", text, "' is not a number");
   }
 
@@ -326,17 +266,20 @@ class Evaluator {
   }
 
   const ExpressionScope& scope_;
-  Lexer lexer_;
+  ExpressionLexer lexer_;
   Token current_;
   int nesting_ = 0;
 };
 
 }  // namespace
 
-ConfigValue evaluate_expression(std::string_view text, const ExpressionScope& scope) { return Evaluator(text, scope).whole(); }
+ConfigValue evaluate_expression(std::string_view text, const ExpressionScope& scope) {
+  return Evaluator(text, scope).whole();
+}
 
 std::string_view expression_help() {
-  return "expressions may hold references, numbers, strings, lists, True, False, None, +, not, and, or, X if C else Y, len(), "
+  return "expressions may hold references, numbers, strings, lists, True, False, None, +, not, and, or, X if C else Y, "
+         "len(), "
          "types of torch and numpy, torch.device(), torch.cuda.is_available() and copy.deepcopy()";
 }
 

@@ -15,7 +15,8 @@ struct ExpressionScope {
 
 /// Evaluates a `$` expression without its `$`: a closed subset of Python (see expression_help), never Python itself.
 /// Only the branch that a conditional takes is evaluated. Results are bounded in size.
-/// Throws Error{unimplemented} naming the first thing that is not in the subset, Error{invalid_argument} on operands that do not go together.
+/// Throws Error{unimplemented} naming the first thing that is not in the subset, Error{invalid_argument} on operands
+/// that do not go together.
 ConfigValue evaluate_expression(std::string_view text, const ExpressionScope& scope);
 
 /// What is supported, one line, for messages.

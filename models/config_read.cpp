@@ -130,7 +130,8 @@ bool read_number(std::string_view text, T& number) {
   return !text.empty() && error == std::errc{} && end == text.data() + text.size();
 }
 
-/// A plain scalar as YAML 1.1 has it, the version that MONAI's reader speaks: yes and on are booleans, 1e3 (without a point) is a string.
+/// A plain scalar as YAML 1.1 has it, the version that MONAI's reader speaks: yes and on are booleans, 1e3 (without a
+/// point) is a string.
 ConfigValue yaml_scalar(const std::string& text) {
   if (any_of(text, {"", "~", "null", "Null", "NULL"})) return {};
   if (any_of(text, {"true", "True", "TRUE", "yes", "Yes", "YES", "on", "On", "ON"})) return {true};
@@ -164,7 +165,8 @@ void walk_yaml(const YAML::Node& node, Builder& builder, const std::string& name
       builder.begin<ConfigMap>();
       for (const auto& item : node) {
         if (!item.first.IsScalar() || item.first.Scalar() == "<<")
-          fail(Code::invalid_argument, name, ": line ", item.first.Mark().line + 1, ": only plain names can be keys of a map");
+          fail(Code::invalid_argument, name, ": line ", item.first.Mark().line + 1,
+               ": only plain names can be keys of a map");
         builder.key(item.first.Scalar());
         walk_yaml(item.second, builder, name);
       }
@@ -176,7 +178,8 @@ void walk_yaml(const YAML::Node& node, Builder& builder, const std::string& name
 ConfigValue parse_yaml(std::string_view text, const std::string& name) {
   try {
     const std::vector<YAML::Node> documents = YAML::LoadAll(std::string(text));
-    if (documents.size() != 1) fail(Code::invalid_argument, name, ": holds ", documents.size(), " YAML documents, expected one");
+    if (documents.size() != 1)
+      fail(Code::invalid_argument, name, ": holds ", documents.size(), " YAML documents, expected one");
     Builder builder(name);
     walk_yaml(documents.front(), builder, name);
     return builder.take();
@@ -188,8 +191,7 @@ ConfigValue parse_yaml(std::string_view text, const std::string& name) {
 }  // namespace
 
 Config Config::parse(std::string_view text, Format format, std::string name) {
-  if (text.size() > max_bytes)
-    fail(Code::invalid_argument, name, ": ", text.size(), " bytes, at most ", max_bytes);
+  if (text.size() > max_bytes) fail(Code::invalid_argument, name, ": ", text.size(), " bytes, at most ", max_bytes);
   ConfigValue root = format == Format::json ? parse_json(text, name) : parse_yaml(text, name);
   if (!root.as<ConfigMap>()) fail(Code::invalid_argument, name, ": expected a map at the top, found ", to_text(root));
   return Config(std::move(name), std::move(root));

@@ -10,8 +10,8 @@
 
 namespace voxd {
 
-/// Plays a run through without voxels, to learn how much memory it will need: blocks are taken and given back as the run would.
-/// Used by one thread; must outlive the blocks.
+/// Plays a run through without voxels, to learn how much memory it will need: blocks are taken and given back as the
+/// run would. Used by one thread; must outlive the blocks.
 class MemoryPlan {
  public:
   MemoryPlan() = default;
@@ -41,7 +41,8 @@ struct PlannedVolume {
       : dtype(type), channels(channel_count), size(grid), memory(plan.allocate(bytes())) {}
 
   std::int64_t bytes() const {
-    return checked_product({channels, size[0], size[1], size[2], static_cast<std::int64_t>(size_of(dtype))}, "memory plan");
+    return checked_product({channels, size[0], size[1], size[2], static_cast<std::int64_t>(size_of(dtype))},
+                           "memory plan");
   }
   std::int64_t voxels() const { return std::int64_t{size[0]} * size[1] * size[2]; }
 

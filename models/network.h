@@ -14,8 +14,9 @@ namespace voxd {
 class Network {
  public:
   virtual ~Network() = default;
-  /// [C,X,Y,Z] float32 on the context's stream -> [C',X',Y',Z'] float32, on the same stream, with the input's affine. The batch axis of 1 is added and removed here.
-  /// Throws Error{invalid_argument} when the network refuses the shape, with its first line of reason.
+  /// [C,X,Y,Z] float32 on the context's stream -> [C',X',Y',Z'] float32, on the same stream, with the input's affine.
+  /// The batch axis of 1 is added and removed here. Throws Error{invalid_argument} when the network refuses the shape,
+  /// with its first line of reason.
   virtual DeviceVolume forward(const DeviceVolume& input, JobContext& context) const = 0;
   /// Bytes that forward() needs beside its input, for an input of that size: measured at warm-up and scaled by voxels.
   virtual std::int64_t peak_bytes(std::int32_t channels, const Int3& size) const = 0;
@@ -30,14 +31,17 @@ struct NetworkOptions {
 };
 
 /// Loads a TorchScript file, freezes it and warms it up. A model file is code: load only what the operator put there.
-/// Throws Error{not_found} when there is no such file and Error{invalid_argument} with libtorch's first line when it cannot be loaded.
+/// Throws Error{not_found} when there is no such file and Error{invalid_argument} with libtorch's first line when it
+/// cannot be loaded.
 std::shared_ptr<const Network> load_torchscript(const std::filesystem::path& file, const NetworkOptions& options);
 
-/// Process-wide libtorch settings that cost nothing: page-recycling CPU allocator, threads per worker. Call once, before the first network is loaded.
+/// Process-wide libtorch settings that cost nothing: page-recycling CPU allocator, threads per worker. Call once,
+/// before the first network is loaded.
 void configure_torch(int threads_per_worker);
 /// Caps libtorch's threads for work started from the calling thread; each worker calls it once.
 void set_torch_threads(int threads);
-/// libtorch's caching allocator, so that a MemoryPool on CUDA and the networks share one cache. Throws Error{failed_precondition} in a build without CUDA.
+/// libtorch's caching allocator, so that a MemoryPool on CUDA and the networks share one cache. Throws
+/// Error{failed_precondition} in a build without CUDA.
 DeviceAllocator torch_cuda_allocator();
 /// "2.11.0", for --version.
 std::string torch_version();

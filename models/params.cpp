@@ -35,7 +35,9 @@ std::optional<double> number_of(const ConfigValue& value) {
 }
 
 std::optional<int> integer_of(const ConfigValue& value) {
-  const auto fits = [](std::int64_t n) { return n >= std::numeric_limits<int>::min() && n <= std::numeric_limits<int>::max(); };
+  const auto fits = [](std::int64_t n) {
+    return n >= std::numeric_limits<int>::min() && n <= std::numeric_limits<int>::max();
+  };
   if (const auto* whole = value.as<std::int64_t>(); whole && fits(*whole)) return static_cast<int>(*whole);
   return std::nullopt;
 }
@@ -67,7 +69,8 @@ Params::Params(const Config& config, std::string id)
     : config_(config), id_(std::move(id)), asked_(std::make_shared<std::set<std::string, std::less<>>>()) {
   const ConfigValue* raw = config_.raw(id_);
   if (!raw || !raw->as<ConfigMap>())
-    fail(Code::invalid_argument, config_.where(id_), ": expected a map", raw ? ", found " + to_text(*raw) : std::string());
+    fail(Code::invalid_argument, config_.where(id_), ": expected a map",
+         raw ? ", found " + to_text(*raw) : std::string());
   const ConfigValue* target = raw->find("_target_");
   if (!target) return;
   const auto* name = target->as<std::string>();
@@ -103,7 +106,9 @@ double Params::number(std::string_view name) {
   mistyped(name, found, "a number");
 }
 
-double Params::number(std::string_view name, double fallback) { return has(name) ? number(name) : (value(name), fallback); }
+double Params::number(std::string_view name, double fallback) {
+  return has(name) ? number(name) : (value(name), fallback);
+}
 
 std::optional<double> Params::optional_number(std::string_view name) {
   const ConfigValue found = value(name);

@@ -57,7 +57,8 @@ Spent spent_after(const Steps& steps, std::set<std::string>& later) {
   Spent spent(steps.size());
   for (std::size_t i = steps.size(); i-- > 0;) {
     std::set<std::string> touched;
-    for (const auto& names : {steps[i]->keys(), steps[i]->needs(), steps[i]->adds(), steps[i]->reads()}) touched.insert(names.begin(), names.end());
+    for (const auto& names : {steps[i]->keys(), steps[i]->needs(), steps[i]->adds(), steps[i]->reads()})
+      touched.insert(names.begin(), names.end());
     for (const std::string& key : touched)
       if (!later.count(key)) spent[i].insert(key);
     for (const std::string& key : steps[i]->reads()) later.insert(key);
@@ -81,8 +82,10 @@ void copy_as_float32(const HostVolume& image, float* target) {
 
 /// Several images as the channels of one; of their own type where that is the same for all.
 HostVolume stacked(const std::vector<HostVolume>& images, std::int32_t channels, const HostAllocator& allocate) {
-  const bool same_type = std::all_of(images.begin(), images.end(), [&](const HostVolume& image) { return image.dtype == images[0].dtype; });
-  HostVolume result = make_host_volume(same_type ? images[0].dtype : DType::f32, channels, images[0].geometry, allocate);
+  const bool same_type = std::all_of(images.begin(), images.end(),
+                                     [&](const HostVolume& image) { return image.dtype == images[0].dtype; });
+  HostVolume result =
+      make_host_volume(same_type ? images[0].dtype : DType::f32, channels, images[0].geometry, allocate);
   std::byte* target = result.voxels.data();
   for (const HostVolume& image : images) {
     const std::size_t bytes = static_cast<std::size_t>(image.count()) * size_of(result.dtype);
@@ -97,7 +100,8 @@ HostVolume stacked(const std::vector<HostVolume>& images, std::int32_t channels,
 
 class BundlePipeline final : public Pipeline {
  public:
-  BundlePipeline(Bundle bundle, std::shared_ptr<const Network> network) : bundle_(std::move(bundle)), network_(std::move(network)) {
+  BundlePipeline(Bundle bundle, std::shared_ptr<const Network> network)
+      : bundle_(std::move(bundle)), network_(std::move(network)) {
     std::set<std::string> later;
     spent_post_ = spent_after(bundle_.post, later);
     spent_network_ = !later.count(bundle_.network_key);
@@ -107,7 +111,8 @@ class BundlePipeline final : public Pipeline {
 
   const PipelineDescription& description() const override { return bundle_.description; }
 
-  PipelineResult run(const std::vector<HostVolume>& images, JobContext& context, const HostAllocator& allocate) const override {
+  PipelineResult run(const std::vector<HostVolume>& images, JobContext& context,
+                     const HostAllocator& allocate) const override {
     check(images);
     PipelineResult result;
     StageClock clock(context, result);
@@ -132,7 +137,8 @@ class BundlePipeline final : public Pipeline {
     start_stage(Stage::post, context);
     apply(bundle_.post, spent_post_, Stage::post, dictionary, context);
     dictionary.items.clear();
-    for (auto& [key, volume] : dictionary.outputs) result.outputs.push_back({key, download(volume, context.workspace, allocate)});
+    for (auto& [key, volume] : dictionary.outputs)
+      result.outputs.push_back({key, download(volume, context.workspace, allocate)});
     clock.finish(Stage::post);
     context.report(Stage::post, 1);
 
@@ -146,14 +152,7 @@ class BundlePipeline final : public Pipeline {
     dictionary.items[bundle_.input_key] = {PlannedVolume(dtype, channels, size, plan), {}};
     replay(bundle_.pre, spent_pre_, dictionary, plan);
 
-    PlannedDictionary::Item& image = dictionary.at(bundle_.network_key);
-    const PlannedVolume input = image.volume;
-    PlannedVolume output(DType::f32, network_->output_channels(), input.size, plan);
-    // The output is part of what the network says that it needs.
-    plan.scratch(std::max<std::int64_t>(0, network_->peak_bytes(input.channels, input.size) - output.bytes()));
-    dictionary.items["pred"] = {output, {}};
-    output = {};
-    release_network_input(dictionary);
+    plan_network(dictionary, plan);
     replay(bundle_.post, spent_post_, dictionary, plan);
     return plan.peak_bytes();
   }
@@ -166,16 +165,19 @@ class BundlePipeline final : public Pipeline {
     for (std::size_t i = 0; i < images.size(); ++i) {
       const Geometry& geometry = images[i].geometry;
       for (std::size_t axis = 0; axis < 3; ++axis)
-        if (geometry.size[axis] < 1) fail(Code::invalid_argument, "image[", i, "]: dim[", axis, "]: ", geometry.size[axis], " voxels, at least 1");
+        if (geometry.size[axis] < 1)
+          fail(Code::invalid_argument, "image[", i, "]: dim[", axis, "]: ", geometry.size[axis], " voxels, at least 1");
       if (geometry.size != images[0].geometry.size)
-        fail(Code::invalid_argument, "image[", i, "]: ", to_string(geometry.size), " voxels, but image[0] has ", to_string(images[0].geometry.size));
+        fail(Code::invalid_argument, "image[", i, "]: ", to_string(geometry.size), " voxels, but image[0] has ",
+             to_string(images[0].geometry.size));
       if (!same_place(geometry.affine, images[0].geometry.affine))
-        fail(Code::invalid_argument, "image[", i, "]: lies elsewhere than image[0] (their affines differ by more than 1e-3 mm)");
+        fail(Code::invalid_argument, "image[", i,
+             "]: lies elsewhere than image[0] (their affines differ by more than 1e-3 mm)");
       channels += images[i].channels;
     }
     if (channels != bundle_.input_channels)
-      fail(Code::invalid_argument, "image: ", channels, channels == 1 ? " channel" : " channels", ", '", bundle_.description.name, "' takes ",
-           bundle_.input_channels);
+      fail(Code::invalid_argument, "image: ", channels, channels == 1 ? " channel" : " channels", ", '",
+           bundle_.description.name, "' takes ", bundle_.input_channels);
   }
 
   static bool same_place(const Affine& a, const Affine& b) {
@@ -205,7 +207,8 @@ class BundlePipeline final : public Pipeline {
   static void refuse_empty(const DeviceVolume& volume, const std::string& step, const std::string& previous) {
     if (!volume.empty()) return;
     if (step == "CropForegroundd")
-      fail(Code::invalid_argument, "the image has no voxel > 0", previous.empty() ? "" : " after " + previous, ": nothing to segment");
+      fail(Code::invalid_argument, "the image has no voxel > 0", previous.empty() ? "" : " after " + previous,
+           ": nothing to segment");
     fail(Code::invalid_argument, "the image is empty after ", step);
   }
 
@@ -215,6 +218,15 @@ class BundlePipeline final : public Pipeline {
     dictionary.items["pred"] = {std::move(output), {}};
     release_network_input(dictionary);
     context.report(Stage::network, 1);
+  }
+
+  void plan_network(PlannedDictionary& dictionary, MemoryPlan& plan) const {
+    const PlannedVolume& input = dictionary.at(bundle_.network_key).volume;
+    PlannedVolume output(DType::f32, network_->output_channels(), input.size, plan);
+    // The output is part of what the network says that it needs.
+    plan.scratch(std::max<std::int64_t>(0, network_->peak_bytes(input.channels, input.size) - output.bytes()));
+    dictionary.items["pred"] = {std::move(output), {}};
+    release_network_input(dictionary);
   }
 
   template <class AnyDictionary>
@@ -238,7 +250,8 @@ class BundlePipeline final : public Pipeline {
 std::shared_ptr<const Network> load_network(const Bundle& bundle, int device) {
   const std::string file = bundle.description.name + "/models/model.ts";
   std::error_code error;
-  if (!std::filesystem::is_regular_file(bundle.network_file, error)) fail(Code::not_found, file, ": there is no such file");
+  if (!std::filesystem::is_regular_file(bundle.network_file, error))
+    fail(Code::not_found, file, ": there is no such file");
   if (!bundle.network_sha256.empty())
     if (const std::string found = sha256_of(bundle.network_file); found != bundle.network_sha256)
       fail(Code::failed_precondition, file, ": its SHA-256 is ", found, ", serving.json says ", bundle.network_sha256);
@@ -260,7 +273,8 @@ const HostVolume& PipelineResult::at(const std::string& key) const {
   fail(Code::not_found, "there is no output '", key, "', only ", known.empty() ? "none" : known);
 }
 
-std::shared_ptr<const Pipeline> Pipeline::load(const std::filesystem::path& bundle, int device, std::shared_ptr<const Network> network) {
+std::shared_ptr<const Pipeline> Pipeline::load(const std::filesystem::path& bundle, int device,
+                                               std::shared_ptr<const Network> network) {
   Bundle parts = read_bundle(bundle, device >= 0);
   if (!network) network = load_network(parts, device);
   return std::make_shared<BundlePipeline>(std::move(parts), std::move(network));

@@ -28,7 +28,7 @@ struct PipelineDescription {
   std::string metadata_version;  ///< metadata.json's `version`
   std::vector<TensorDescription> inputs, outputs;
   std::string mask_key = "pred";
-  std::string contour_key;                  ///< empty when the chain makes no contour
+  std::string contour_key;                     ///< empty when the chain makes no contour
   std::map<std::int32_t, std::string> labels;  ///< label value -> name, from metadata.json's channel_def
 };
 
@@ -39,28 +39,32 @@ struct PipelineOutput {
 
 struct PipelineResult {
   std::vector<PipelineOutput> outputs;
-  std::array<double, kStages> stage_ms{};  ///< pre, network and post are filled in
-  std::int64_t peak_bytes = 0;             ///< of the workspace
+  std::array<double, kStages> stage_ms{};              ///< pre, network and post are filled in
+  std::int64_t peak_bytes = 0;                         ///< of the workspace
   const HostVolume& at(const std::string& key) const;  ///< throws Error{not_found} naming the keys there are
 };
 
-/// A bundle's preprocessing, inferer, network and postprocessing, read, checked and ready. Immutable; safe from any thread.
+/// A bundle's preprocessing, inferer, network and postprocessing, read, checked and ready. Immutable; safe from any
+/// thread.
 class Pipeline {
  public:
-  /// Reads configs/inference.json (or .yaml, .yml), metadata.json and serving.json of a bundle folder. Everything that is not understood is refused with
-  /// file, path inside the file and the offending text. `network` replaces models/model.ts (tests).
+  /// Reads configs/inference.json (or .yaml, .yml), metadata.json and serving.json of a bundle folder. Everything that
+  /// is not understood is refused with file, path inside the file and the offending text. `network` replaces
+  /// models/model.ts (tests).
   static std::shared_ptr<const Pipeline> load(const std::filesystem::path& bundle, int device = -1,
                                               std::shared_ptr<const Network> network = nullptr);
   virtual ~Pipeline() = default;
 
   virtual const PipelineDescription& description() const = 0;
 
-  /// Runs one job. Several images are stacked as channels, in order, and must share one grid. Outputs are in memory from `allocate`, complete on return.
-  /// Throws Error{cancelled}, Error{deadline_exceeded} between steps, Error{invalid_argument} for an image that the chain cannot take.
+  /// Runs one job. Several images are stacked as channels, in order, and must share one grid. Outputs are in memory
+  /// from `allocate`, complete on return. Throws Error{cancelled}, Error{deadline_exceeded} between steps,
+  /// Error{invalid_argument} for an image that the chain cannot take.
   virtual PipelineResult run(const std::vector<HostVolume>& images, JobContext& context,
                              const HostAllocator& allocate = allocate_host) const = 0;
 
-  /// Upper bound of workspace and network memory for an image of that shape, before it is run. The crop's box being unknown, it counts as the whole image.
+  /// Upper bound of workspace and network memory for an image of that shape, before it is run. The crop's box being
+  /// unknown, it counts as the whole image.
   virtual std::int64_t peak_bytes(DType dtype, std::int32_t channels, const Int3& size) const = 0;
 };
 

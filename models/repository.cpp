@@ -33,7 +33,8 @@ std::vector<Found> versions_of(const fs::path& folder) {
   if (is_bundle(folder)) return {{name, "1", folder}};
   std::vector<Found> versions;
   for (const auto& entry : fs::directory_iterator(folder, fs::directory_options::skip_permission_denied))
-    if (const std::string number = entry.path().filename().string(); version_number(number) >= 0 && is_bundle(entry.path()))
+    if (const std::string number = entry.path().filename().string();
+        version_number(number) >= 0 && is_bundle(entry.path()))
       versions.push_back({name, number, entry.path()});
   std::sort(versions.begin(), versions.end(),
             [](const Found& a, const Found& b) { return version_number(a.version) < version_number(b.version); });
@@ -42,7 +43,8 @@ std::vector<Found> versions_of(const fs::path& folder) {
 
 std::vector<Found> scan(const fs::path& repository) {
   std::error_code error;
-  if (!fs::is_directory(repository, error)) fail(Code::not_found, "model repository: there is no folder '", repository.string(), "'");
+  if (!fs::is_directory(repository, error))
+    fail(Code::not_found, "model repository: there is no folder '", repository.string(), "'");
   std::set<fs::path> folders;
   for (const auto& entry : fs::directory_iterator(repository))
     if (entry.is_directory(error)) folders.insert(entry.path());
@@ -57,7 +59,8 @@ void keep_only(std::vector<Found>& found, const std::vector<std::string>& names)
   for (const std::string& name : names)
     if (std::none_of(found.begin(), found.end(), [&](const Found& model) { return model.name == name; }))
       fail(Code::not_found, "model repository: there is no model '", name, "'");
-  std::erase_if(found, [&](const Found& model) { return std::find(names.begin(), names.end(), model.name) == names.end(); });
+  std::erase_if(found,
+                [&](const Found& model) { return std::find(names.begin(), names.end(), model.name) == names.end(); });
 }
 
 std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
@@ -70,7 +73,8 @@ ModelRepository::ModelRepository(fs::path folder, Options options) {
   for (const Found& model : found) {
     Entry entry{{model.name, model.version, false, ""}, nullptr};
     try {
-      entry.model = std::make_shared<const Model>(Model{model.name, model.version, Pipeline::load(model.folder, options.device)});
+      entry.model =
+          std::make_shared<const Model>(Model{model.name, model.version, Pipeline::load(model.folder, options.device)});
       entry.status.ready = true;
     } catch (const std::exception& error) {
       entry.status.reason = first_line(error.what());

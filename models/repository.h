@@ -37,14 +37,18 @@ class ModelRepository {
   /// For tests: serves these.
   explicit ModelRepository(std::vector<Model> models);
 
-  /// version "": the newest. Throws Error{not_found} ("Request for unknown model: 'x' is not found") or Error{unavailable} (known, not ready, with the reason).
+  /// version "": the newest. Throws Error{not_found} ("Request for unknown model: 'x' is not found") or
+  /// Error{unavailable} (known, not ready, with the reason).
   std::shared_ptr<const Model> find(const std::string& name, const std::string& version = "") const;
   std::vector<ModelStatus> list() const;
   /// True when every model is.
   bool ready() const;
 
  private:
-  struct Entry { ModelStatus status; std::shared_ptr<const Model> model; };
+  struct Entry {
+    ModelStatus status;
+    std::shared_ptr<const Model> model;
+  };
   mutable std::mutex mutex_;
   std::vector<Entry> entries_;  // guarded by mutex_
 };

@@ -7,7 +7,7 @@
 namespace voxd {
 namespace {
 
-constexpr std::string_view datatypes[] = {"UINT8", "INT8",  "UINT16", "INT16", "UINT32", "INT32",
+constexpr std::string_view datatypes[] = {"UINT8",  "INT8",  "UINT16", "INT16", "UINT32", "INT32",
                                           "UINT64", "INT64", "FP16",   "FP32",  "FP64",   "BF16"};
 
 std::vector<std::int64_t> read_shape(Params& params) {
@@ -15,7 +15,8 @@ std::vector<std::int64_t> read_shape(Params& params) {
   if (dims.empty() || dims.size() > 8)
     params.refuse(Code::invalid_argument, "shape", "expected 1 to 8 numbers, got " + std::to_string(dims.size()));
   for (int dim : dims)
-    if (dim != -1 && dim < 1) params.refuse(Code::invalid_argument, "shape", "expected sizes > 0, or -1 for any, found " + std::to_string(dim));
+    if (dim != -1 && dim < 1)
+      params.refuse(Code::invalid_argument, "shape", "expected sizes > 0, or -1 for any, found " + std::to_string(dim));
   return {dims.begin(), dims.end()};
 }
 
@@ -27,7 +28,8 @@ TensorDescription read_tensor(const Config& config, const std::string& id) {
   tensor.datatype = params.text("datatype");
   if (tensor.name.empty()) params.refuse(Code::invalid_argument, "name", "is empty");
   if (std::find(std::begin(datatypes), std::end(datatypes), tensor.datatype) == std::end(datatypes))
-    params.refuse(Code::invalid_argument, "datatype", "'" + tensor.datatype + "' is not a numeric datatype of the KServe protocol, as FP32 or UINT8 are");
+    params.refuse(Code::invalid_argument, "datatype",
+                  "'" + tensor.datatype + "' is not a numeric datatype of the KServe protocol, as FP32 or UINT8 are");
   tensor.shape = read_shape(params);
   params.finish();
   return tensor;
@@ -38,13 +40,15 @@ std::vector<TensorDescription> read_tensors(const Config& config, Params& params
   params.ignore({name});
   if (!raw) return {};
   const auto* list = raw->as<ConfigList>();
-  if (!list || list->empty()) params.refuse(Code::invalid_argument, name, "expected a list of tensors, found " + to_text(*raw));
+  if (!list || list->empty())
+    params.refuse(Code::invalid_argument, name, "expected a list of tensors, found " + to_text(*raw));
   std::vector<TensorDescription> tensors;
   for (std::size_t i = 0; i < list->size(); ++i) {
     tensors.push_back(read_tensor(config, child_id(name, i)));
     for (std::size_t j = 0; j < i; ++j)
       if (tensors[j].name == tensors[i].name)
-        fail(Code::invalid_argument, config.where(child_id(name, i)), ": a second tensor with the name '", tensors[i].name, "'");
+        fail(Code::invalid_argument, config.where(child_id(name, i)), ": a second tensor with the name '",
+             tensors[i].name, "'");
   }
   return tensors;
 }
@@ -58,13 +62,15 @@ Serving read_fields(const Config& config) {
   serving.mask = params.text("mask", "");
   serving.contour = params.text("contour", "");
   if (const std::vector<int> size = params.integers("warm_up_size", {}); params.has("warm_up_size")) {
-    if (size.size() != 3 || *std::min_element(size.begin(), size.end()) < 1 || *std::max_element(size.begin(), size.end()) > 1024)
+    if (size.size() != 3 || *std::min_element(size.begin(), size.end()) < 1 ||
+        *std::max_element(size.begin(), size.end()) > 1024)
       params.refuse(Code::invalid_argument, "warm_up_size", "expected 3 sizes in 1..1024");
     serving.warm_up_size = Int3{size[0], size[1], size[2]};
   }
   serving.sha256 = params.text("sha256", "");
   const auto is_hex = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); };
-  if (!serving.sha256.empty() && (serving.sha256.size() != 64 || !std::all_of(serving.sha256.begin(), serving.sha256.end(), is_hex)))
+  if (!serving.sha256.empty() &&
+      (serving.sha256.size() != 64 || !std::all_of(serving.sha256.begin(), serving.sha256.end(), is_hex)))
     params.refuse(Code::invalid_argument, "sha256", "expected 64 lower-case hex digits");
   params.finish();
   return serving;

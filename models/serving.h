@@ -18,7 +18,8 @@ struct Serving {
   std::string sha256;
 };
 
-/// Strict: throws Error{invalid_argument} with the path of an unknown field and the nearest that there is, and on every wrong value.
+/// Strict: throws Error{invalid_argument} with the path of an unknown field and the nearest that there is, and on every
+/// wrong value.
 Serving read_serving(const Config& config);
 
 }  // namespace voxd

@@ -15,7 +15,8 @@ std::string sha256_of(const std::filesystem::path& file) {
   std::ifstream in(file, std::ios::binary);
   if (!in) fail(Code::not_found, file.filename().string(), ": cannot be opened");
   const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> digest(EVP_MD_CTX_new(), EVP_MD_CTX_free);
-  if (!digest || EVP_DigestInit_ex(digest.get(), EVP_sha256(), nullptr) != 1) fail(Code::internal, "sha256: cannot be computed here");
+  if (!digest || EVP_DigestInit_ex(digest.get(), EVP_sha256(), nullptr) != 1)
+    fail(Code::internal, "sha256: cannot be computed here");
 
   std::vector<char> chunk(1 << 20);
   while (in.read(chunk.data(), static_cast<std::streamsize>(chunk.size())), in.gcount() > 0)

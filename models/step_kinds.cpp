@@ -18,7 +18,8 @@ void plan_pointwise(PlannedDictionary::Item& item, MemoryPlan& plan) {
 DeviceVolume apply_intensity(const DeviceVolume& volume, const ScaleIntensityRange& params, Workspace& workspace) {
   return scale_intensity_range(volume, params, workspace);
 }
-DeviceVolume apply_intensity(const DeviceVolume& volume, const ScaleIntensityRangePercentiles& params, Workspace& workspace) {
+DeviceVolume apply_intensity(const DeviceVolume& volume, const ScaleIntensityRangePercentiles& params,
+                             Workspace& workspace) {
   return scale_intensity_range_percentiles(volume, params, workspace);
 }
 DeviceVolume apply_intensity(const DeviceVolume& volume, const NormalizeIntensity& params, Workspace& workspace) {
@@ -129,7 +130,8 @@ void CropForegroundd::plan(PlannedDictionary& dictionary, MemoryPlan& plan) cons
       const int divisor = std::max(1, params.k_divisible[params.k_divisible.size() == 1 ? 0 : axis]);
       std::int64_t extent = std::int64_t{largest[axis]} + (params.allow_smaller ? 0 : 2 * std::int64_t{margin});
       extent = (extent + divisor - 1) / divisor * divisor;
-      if (extent > std::numeric_limits<std::int32_t>::max()) fail(Code::invalid_argument, name(), ": an axis of ", extent, " voxels");
+      if (extent > std::numeric_limits<std::int32_t>::max())
+        fail(Code::invalid_argument, name(), ": an axis of ", extent, " voxels");
       largest[axis] = static_cast<std::int32_t>(extent);
     }
     item.trace.push_back(AppliedCrop{grid(item.volume.size), Box{{0, 0, 0}, largest}});

@@ -95,8 +95,8 @@ class Invertd final : public Step {
  public:
   Invertd(std::vector<std::string> keys, std::vector<std::string> originals, std::vector<bool> nearest)
       : Step("Invertd", std::move(keys)), orig_keys(std::move(originals)), nearest_interp(std::move(nearest)) {}
-  const std::vector<std::string> orig_keys;   ///< one per key
-  const std::vector<bool> nearest_interp;     ///< one per key
+  const std::vector<std::string> orig_keys;  ///< one per key
+  const std::vector<bool> nearest_interp;    ///< one per key
 
   std::vector<std::string> needs() const override { return orig_keys; }
   void apply(Dictionary& dictionary, JobContext& context) const override;

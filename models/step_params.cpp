@@ -8,7 +8,8 @@ namespace {
 /// The type that results have: float32 is what voxd computes in.
 void require_float32(Params& params) {
   const std::string dtype = params.dtype("dtype");
-  if (!dtype.empty() && dtype != "float32") params.refuse(Code::unimplemented, "dtype", "'" + dtype + "' is not supported, only float32");
+  if (!dtype.empty() && dtype != "float32")
+    params.refuse(Code::unimplemented, "dtype", "'" + dtype + "' is not supported, only float32");
 }
 
 void require_finite(const Params& params, std::string_view name, std::optional<double> value) {
@@ -93,7 +94,8 @@ NormalizeIntensity read_params(Params& params) {
   result.channel_wise = params.flag("channel_wise", false);
   require_float32(params);
   if (!result.channel_wise && (result.subtrahend.size() > 1 || result.divisor.size() > 1))
-    params.refuse(Code::invalid_argument, result.divisor.size() > 1 ? "divisor" : "subtrahend", "several values need channel_wise");
+    params.refuse(Code::invalid_argument, result.divisor.size() > 1 ? "divisor" : "subtrahend",
+                  "several values need channel_wise");
   return result;
 }
 
@@ -103,11 +105,13 @@ CropForeground read_params(Params& params) {
   result.channel_indices = params.integers("channel_indices", {});
   result.margin = one_or_three(params, "margin", {0});
   for (int margin : result.margin)
-    if (margin < 0) params.refuse(Code::invalid_argument, "margin", "must be 0 or more, found " + std::to_string(margin));
+    if (margin < 0)
+      params.refuse(Code::invalid_argument, "margin", "must be 0 or more, found " + std::to_string(margin));
   result.k_divisible = one_or_three(params, "k_divisible", {1});
   result.allow_smaller = params.flag("allow_smaller", false);
   const std::string mode = params.text("mode", "constant");
-  if (mode != "constant") params.refuse(Code::unimplemented, "mode", "'" + mode + "' is not supported, only 'constant'");
+  if (mode != "constant")
+    params.refuse(Code::unimplemented, "mode", "'" + mode + "' is not supported, only 'constant'");
   result.value = params.number("value", 0);
   // The default keeps what is > 0; another can only be a piece of Python.
   if (!params.value("select_fn").is_null()) params.refuse(Code::unimplemented, "select_fn", "is not supported");
@@ -155,22 +159,26 @@ AsDiscreteParams read_params(Params& params) {
 template <>
 KeepLargestConnectedComponent read_params(Params& params) {
   KeepLargestConnectedComponent result;
-  if (std::vector<int> labels = params.integers("applied_labels", {}); !labels.empty()) result.applied_labels = std::move(labels);
+  if (std::vector<int> labels = params.integers("applied_labels", {}); !labels.empty())
+    result.applied_labels = std::move(labels);
   result.independent = params.flag("independent", true);
   result.is_onehot = params.optional_flag("is_onehot");
   result.connectivity = params.integer("connectivity", 3);
   if (result.connectivity < 1 || result.connectivity > 3)
-    params.refuse(Code::invalid_argument, "connectivity", "expected 1, 2 or 3, found " + std::to_string(result.connectivity));
+    params.refuse(Code::invalid_argument, "connectivity",
+                  "expected 1, 2 or 3, found " + std::to_string(result.connectivity));
   result.num_components = params.integer("num_components", 1);
   if (result.num_components < 1)
-    params.refuse(Code::invalid_argument, "num_components", "expected 1 or more, found " + std::to_string(result.num_components));
+    params.refuse(Code::invalid_argument, "num_components",
+                  "expected 1 or more, found " + std::to_string(result.num_components));
   return result;
 }
 
 template <>
 LabelToContourParams read_params(Params& params) {
   const std::string kernel = params.text("kernel_type", "Laplace");
-  if (kernel != "Laplace") params.refuse(Code::unimplemented, "kernel_type", "'" + kernel + "' is not supported, only 'Laplace'");
+  if (kernel != "Laplace")
+    params.refuse(Code::unimplemented, "kernel_type", "'" + kernel + "' is not supported, only 'Laplace'");
   return {};
 }
 

@@ -8,7 +8,8 @@
 #include "gpu_transforms/spatial.h"
 #include "models/params.h"
 
-// From MONAI's parameters to those of gpu_transforms: the one place where they are read, for bundles and for the golden cases alike.
+// From MONAI's parameters to those of gpu_transforms: the one place where they are read, for bundles and for the golden
+// cases alike.
 namespace voxd {
 
 struct OrientationParams {
@@ -18,22 +19,33 @@ struct OrientationParams {
 struct AsDiscreteParams {};
 struct LabelToContourParams {};
 
-/// Reads the parameters that MONAI's array transform of that name has; those of a dictionary transform's own (keys, ...) are its reader's business.
-/// Throws Error{invalid_argument} for a value that MONAI would not take either, Error{unimplemented} for one that voxd does not support.
+/// Reads the parameters that MONAI's array transform of that name has; those of a dictionary transform's own (keys,
+/// ...) are its reader's business. Throws Error{invalid_argument} for a value that MONAI would not take either,
+/// Error{unimplemented} for one that voxd does not support.
 template <class T>
 T read_params(Params& params);
 
-template <> OrientationParams read_params(Params& params);
-template <> ScaleIntensityRange read_params(Params& params);
-template <> ScaleIntensityRangePercentiles read_params(Params& params);
-template <> NormalizeIntensity read_params(Params& params);
-template <> CropForeground read_params(Params& params);
-template <> Resize read_params(Params& params);
-template <> AsDiscreteParams read_params(Params& params);
-template <> KeepLargestConnectedComponent read_params(Params& params);
-template <> LabelToContourParams read_params(Params& params);
+template <>
+OrientationParams read_params(Params& params);
+template <>
+ScaleIntensityRange read_params(Params& params);
+template <>
+ScaleIntensityRangePercentiles read_params(Params& params);
+template <>
+NormalizeIntensity read_params(Params& params);
+template <>
+CropForeground read_params(Params& params);
+template <>
+Resize read_params(Params& params);
+template <>
+AsDiscreteParams read_params(Params& params);
+template <>
+KeepLargestConnectedComponent read_params(Params& params);
+template <>
+LabelToContourParams read_params(Params& params);
 
-/// The parameters of a JSON object, all of which must be understood. `where` starts every message. Throws as read_params does.
+/// The parameters of a JSON object, all of which must be understood. `where` starts every message. Throws as
+/// read_params does.
 template <class T>
 T params_from_json(std::string_view json, const std::string& where) {
   const Config config = Config::parse(json, Config::Format::json, where);

@@ -16,14 +16,15 @@ std::vector<std::string> keys_of(Params& params) {
 
 StepPtr load_image(Params& params) {
   const std::string reader = params.value("reader").is_null() ? "" : params.text("reader");
-  for (std::string_view known : {"", "NibabelReader", "nibabelreader", "ITKReader", "itkreader", "PydicomReader", "pydicomreader"})
+  for (std::string_view known :
+       {"", "NibabelReader", "nibabelreader", "ITKReader", "itkreader", "PydicomReader", "pydicomreader"})
     if (reader == known) {
       const std::string dtype = params.dtype("dtype");
       if (!dtype.empty() && dtype != "float32")
         params.refuse(Code::unimplemented, "dtype", "'" + dtype + "' is not supported, only float32");
       // Whatever the file was, a volume arrives with its channels first and an affine in RAS.
-      params.ignore({"image_only", "ensure_channel_first", "simple_keys", "prune_meta_pattern", "prune_meta_sep", "meta_keys",
-                     "meta_key_postfix", "overwriting", "expanduser", "affine_lps_to_ras"});
+      params.ignore({"image_only", "ensure_channel_first", "simple_keys", "prune_meta_pattern", "prune_meta_sep",
+                     "meta_keys", "meta_key_postfix", "overwriting", "expanduser", "affine_lps_to_ras"});
       return std::make_unique<ToFloat32>("LoadImaged", keys_of(params));
     }
   params.refuse(Code::unimplemented, "reader", "'" + reader + "' is not supported");
@@ -32,7 +33,8 @@ StepPtr load_image(Params& params) {
 StepPtr ensure_channel_first(Params& params) {
   const ConfigValue channel_dim = params.value("channel_dim");
   if (!channel_dim.is_null() && to_text(channel_dim) != "'no_channel'")
-    params.refuse(Code::unimplemented, "channel_dim", to_text(channel_dim) + " is not supported, only None or 'no_channel'");
+    params.refuse(Code::unimplemented, "channel_dim",
+                  to_text(channel_dim) + " is not supported, only None or 'no_channel'");
   params.ignore({"strict_check", "meta_keys", "meta_key_postfix"});
   return std::make_unique<LeaveAsIs>("EnsureChannelFirstd", keys_of(params));
 }
@@ -54,13 +56,16 @@ StepPtr intensity(Params& params) {
   return std::make_unique<Intensity<P>>(params.target(), keys_of(params), read_params<P>(params));
 }
 
-StepPtr orientation_step(Params& params) { return std::make_unique<Orientationd>(keys_of(params), read_params<OrientationParams>(params)); }
+StepPtr orientation_step(Params& params) {
+  return std::make_unique<Orientationd>(keys_of(params), read_params<OrientationParams>(params));
+}
 
 StepPtr resize_step(Params& params) {
   std::vector<std::string> keys = keys_of(params);
   std::vector<Resize> per_key;
   for (std::size_t i = 0; i < keys.size(); ++i) {
-    Params own = params.for_key(i, keys.size(), {"mode", "align_corners", "anti_aliasing", "anti_aliasing_sigma", "dtype"});
+    Params own =
+        params.for_key(i, keys.size(), {"mode", "align_corners", "anti_aliasing", "anti_aliasing_sigma", "dtype"});
     per_key.push_back(read_params<Resize>(own));
   }
   return std::make_unique<Resized>(std::move(keys), std::move(per_key));
@@ -84,11 +89,14 @@ StepPtr invert_step(Params& params) {
   const ConfigValue transform = params.value("transform");
   const auto* inverted = transform.as<ComponentRef>();
   if (!inverted || inverted->id != "preprocessing")
-    params.refuse(Code::unimplemented, "transform", "only '@preprocessing' can be inverted, found " + to_text(transform));
-  std::vector<std::string> originals = params.has("orig_keys") && !params.value("orig_keys").is_null() ? params.texts("orig_keys") : keys;
+    params.refuse(Code::unimplemented, "transform",
+                  "only '@preprocessing' can be inverted, found " + to_text(transform));
+  std::vector<std::string> originals =
+      params.has("orig_keys") && !params.value("orig_keys").is_null() ? params.texts("orig_keys") : keys;
   if (originals.size() == 1) originals.resize(keys.size(), originals[0]);
   if (originals.size() != keys.size())
-    params.refuse(Code::invalid_argument, "orig_keys", std::to_string(originals.size()) + " values for " + std::to_string(keys.size()) + " keys");
+    params.refuse(Code::invalid_argument, "orig_keys",
+                  std::to_string(originals.size()) + " values for " + std::to_string(keys.size()) + " keys");
   std::vector<bool> nearest;
   for (std::size_t i = 0; i < keys.size(); ++i) {
     Params own = params.for_key(i, keys.size(), {"nearest_interp", "to_tensor", "device", "post_func"});
@@ -102,14 +110,16 @@ StepPtr invert_step(Params& params) {
 StepPtr as_discrete(Params& params) {
   std::vector<std::string> keys = keys_of(params);
   for (std::size_t i = 0; i < keys.size(); ++i) {
-    Params own = params.for_key(i, keys.size(), {"argmax", "to_onehot", "threshold", "rounding", "dim", "keepdim", "dtype"});
+    Params own =
+        params.for_key(i, keys.size(), {"argmax", "to_onehot", "threshold", "rounding", "dim", "keepdim", "dtype"});
     read_params<AsDiscreteParams>(own);
   }
   return std::make_unique<Argmax>(std::move(keys));
 }
 
 StepPtr keep_largest(Params& params) {
-  return std::make_unique<KeepLargestConnectedComponentd>(keys_of(params), read_params<KeepLargestConnectedComponent>(params));
+  return std::make_unique<KeepLargestConnectedComponentd>(keys_of(params),
+                                                          read_params<KeepLargestConnectedComponent>(params));
 }
 
 StepPtr contour(Params& params) {
@@ -121,10 +131,12 @@ StepPtr copy_items(Params& params) {
   std::vector<std::string> keys = keys_of(params);
   const int times = params.integer("times", 1);
   std::vector<std::string> names = params.texts("names");
-  if (times < 1 || times > 16) params.refuse(Code::invalid_argument, "times", "expected 1 to 16, found " + std::to_string(times));
+  if (times < 1 || times > 16)
+    params.refuse(Code::invalid_argument, "times", "expected 1 to 16, found " + std::to_string(times));
   if (names.size() != keys.size() * static_cast<std::size_t>(times))
     params.refuse(Code::invalid_argument, "names",
-                  std::to_string(names.size()) + " names for " + std::to_string(times) + " copies of " + std::to_string(keys.size()) + " keys");
+                  std::to_string(names.size()) + " names for " + std::to_string(times) + " copies of " +
+                      std::to_string(keys.size()) + " keys");
   return std::make_unique<CopyItemsd>(std::move(keys), std::move(names));
 }
 
@@ -132,9 +144,9 @@ StepPtr save_image(Params& params) {
   params.require_off({"resample"});
   if (!params.value("scale").is_null()) params.refuse(Code::unimplemented, "scale", "is not supported");
   // How a file would be named and written is up to the client; values keep the type that the chain gives them.
-  params.ignore({"meta_keys", "meta_key_postfix", "output_dir", "output_postfix", "output_ext", "mode", "padding_mode", "dtype",
-                 "output_dtype", "squeeze_end_dims", "data_root_dir", "separate_folder", "print_log", "output_format", "writer",
-                 "output_name_formatter", "folder_layout", "savepath_in_metadict"});
+  params.ignore({"meta_keys", "meta_key_postfix", "output_dir", "output_postfix", "output_ext", "mode", "padding_mode",
+                 "dtype", "output_dtype", "squeeze_end_dims", "data_root_dir", "separate_folder", "print_log",
+                 "output_format", "writer", "output_name_formatter", "folder_layout", "savepath_in_metadict"});
   return std::make_unique<SaveImaged>(keys_of(params));
 }
 
@@ -172,7 +184,8 @@ StepPtr make_step(Params params) {
   if (entry == table().end()) {
     const std::string meant = nearest_name(params.target(), supported_steps());
     params.refuse(Code::unimplemented, "_target_",
-                  "the transform '" + params.target() + "' is not supported" + (meant.empty() ? "" : "; did you mean '" + meant + "'?"));
+                  "the transform '" + params.target() + "' is not supported" +
+                      (meant.empty() ? "" : "; did you mean '" + meant + "'?"));
   }
   StepPtr step = entry->second(params);
   params.finish();

@@ -14,8 +14,8 @@
 
 namespace voxd {
 
-/// MONAI's data dictionary: volumes under their keys, each with the spatial transforms that it went through, and what was marked for return.
-/// V is DeviceVolume in a run and PlannedVolume in a plan.
+/// MONAI's data dictionary: volumes under their keys, each with the spatial transforms that it went through, and what
+/// was marked for return. V is DeviceVolume in a run and PlannedVolume in a plan.
 template <class V>
 struct BasicDictionary {
   struct Item {
@@ -63,7 +63,8 @@ class Step {
 using Steps = std::vector<std::unique_ptr<const Step>>;
 
 /// The step that a component with a MONAI dictionary transform's name describes.
-/// Throws Error{unimplemented} naming a transform or parameter that is not supported, Error{invalid_argument} on a wrong value.
+/// Throws Error{unimplemented} naming a transform or parameter that is not supported, Error{invalid_argument} on a
+/// wrong value.
 std::unique_ptr<const Step> make_step(Params params);
 
 /// Names of all transforms that there are steps for, in alphabetical order.

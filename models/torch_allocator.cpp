@@ -15,9 +15,11 @@ constexpr std::size_t alignment = 64;
 
 thread_local std::shared_ptr<TorchMemoryMeter::Counters> current_counters;
 
-/// Stands in front of a tensor's memory, at the start of the buffer that both lie in: libtorch gives back the address of the memory and nothing else.
+/// Stands in front of a tensor's memory, at the start of the buffer that both lie in: libtorch gives back the address
+/// of the memory and nothing else.
 struct alignas(alignment) Block {
-  explicit Block(HostBuffer memory) : buffer(std::move(memory)), bytes(static_cast<std::int64_t>(buffer.size())), counters(current_counters) {
+  explicit Block(HostBuffer memory)
+      : buffer(std::move(memory)), bytes(static_cast<std::int64_t>(buffer.size())), counters(current_counters) {
     if (!counters) return;
     const std::int64_t now = counters->in_use += bytes;
     std::int64_t peak = counters->peak;

@@ -22,7 +22,8 @@
 namespace voxd {
 namespace {
 
-/// The one line of a libtorch message that says what is wrong: an error of the interpreter has its reason at the end of a trace.
+/// The one line of a libtorch message that says what is wrong: an error of the interpreter has its reason at the end of
+/// a trace.
 std::string reason_of(std::string_view text) {
   constexpr std::string_view marker = "RuntimeError: ";
   if (const std::size_t at = text.rfind(marker); at != std::string_view::npos) text.remove_prefix(at + marker.size());
@@ -37,7 +38,8 @@ c10::Device device_of(int ordinal) {
                      : c10::Device(c10::DeviceType::CUDA, static_cast<c10::DeviceIndex>(ordinal));
 }
 
-/// Makes the job's stream libtorch's current one for this thread, on CUDA. On the CPU libtorch computes at once, so the stream's work has to be done first.
+/// Makes the job's stream libtorch's current one for this thread, on CUDA. On the CPU libtorch computes at once, so the
+/// stream's work has to be done first.
 class OnStream {
  public:
   explicit OnStream(Stream& stream) {
@@ -85,7 +87,8 @@ class TorchNetwork final : public Network {
   std::int64_t peak_bytes(std::int32_t channels, const Int3& size) const override {
     const Int3& known = options_.warm_up_size;
     const double known_voxels = static_cast<double>(known[0]) * known[1] * known[2];
-    const auto voxels = checked_product({channels, size[0], size[1], size[2]}, "network input") / options_.input_channels;
+    const auto voxels =
+        checked_product({channels, size[0], size[1], size[2]}, "network input") / options_.input_channels;
     return static_cast<std::int64_t>(static_cast<double>(warm_up_peak_) * static_cast<double>(voxels) / known_voxels);
   }
 
@@ -96,7 +99,8 @@ class TorchNetwork final : public Network {
   void warm_up() {
     c10::InferenceMode inference;
     const Int3& size = options_.warm_up_size;
-    const at::Tensor input = at::zeros({1, options_.input_channels, size[0], size[1], size[2]}, at::TensorOptions().device(device_));
+    const at::Tensor input =
+        at::zeros({1, options_.input_channels, size[0], size[1], size[2]}, at::TensorOptions().device(device_));
     run(input);
     const TorchMemoryMeter meter;
 #ifdef VOXD_CUDA
@@ -125,10 +129,12 @@ class TorchNetwork final : public Network {
   at::Tensor run(const at::Tensor& input) const {
     try {
       const c10::IValue answer = module_.forward({input});
-      if (!answer.isTensor()) fail(Code::invalid_argument, "the network returns a ", answer.tagKind(), ", expected one tensor");
+      if (!answer.isTensor())
+        fail(Code::invalid_argument, "the network returns a ", answer.tagKind(), ", expected one tensor");
       const at::Tensor output = answer.toTensor();
       if (output.dim() != 5 || output.size(0) != 1)
-        fail(Code::invalid_argument, "the network returns a tensor of shape ", c10::str(output.sizes()), ", expected [1,C,X,Y,Z]");
+        fail(Code::invalid_argument, "the network returns a tensor of shape ", c10::str(output.sizes()),
+             ", expected [1,C,X,Y,Z]");
       return output.to(at::kFloat).contiguous();
     } catch (const c10::OutOfMemoryError& error) {
       fail(Code::resource_exhausted, "the network ran out of memory: ", reason_of(error));
@@ -137,7 +143,8 @@ class TorchNetwork final : public Network {
     } catch (const Error&) {
       throw;
     } catch (const std::exception& error) {
-      fail(Code::invalid_argument, "the network refuses an input of ", c10::str(input.sizes()), ": ", reason_of(error.what()));
+      fail(Code::invalid_argument, "the network refuses an input of ", c10::str(input.sizes()), ": ",
+           reason_of(error.what()));
     }
   }
 
@@ -151,7 +158,8 @@ class TorchNetwork final : public Network {
 
 torch::jit::Module load_frozen(const std::filesystem::path& file, int device) {
   std::error_code error;
-  if (!std::filesystem::is_regular_file(file, error)) fail(Code::not_found, file.filename().string(), ": there is no such file");
+  if (!std::filesystem::is_regular_file(file, error))
+    fail(Code::not_found, file.filename().string(), ": there is no such file");
   try {
     torch::jit::Module module = torch::jit::load(file.string(), device_of(device));
     module.eval();
@@ -194,6 +202,7 @@ DeviceAllocator torch_cuda_allocator() {
     }
   };
   allocator.release = [](void* block, std::size_t, void*) { c10::cuda::CUDACachingAllocator::raw_delete(block); };
+  allocator.caches = true;
   return allocator;
 #else
   fail(Code::failed_precondition, "this build has no CUDA");

@@ -1,5 +1,6 @@
-// Writes the network of the bundle spleen_seg as a TorchScript file: MONAI's 3D UNet, layer for layer and name for name, with fixed pseudo-random weights.
-// It stands in for trained weights wherever a real network is needed but its answer does not matter: same size, same work, same file format.
+// Writes the network of the bundle spleen_seg as a TorchScript file: MONAI's 3D UNet, layer for layer and name for
+// name, with fixed pseudo-random weights. It stands in for trained weights wherever a real network is needed but its
+// answer does not matter: same size, same work, same file format.
 
 #include <torch/script.h>
 
@@ -43,7 +44,8 @@ class Numbers {
 
 class UNetBuilder {
  public:
-  /// MONAI's UNet: per level a residual unit that halves the grid, the level below, and a transposed convolution with a residual unit that brings it back.
+  /// MONAI's UNet: per level a residual unit that halves the grid, the level below, and a transposed convolution with a
+  /// residual unit that brings it back.
   Module unet(std::int64_t in, std::int64_t out, const std::vector<std::int64_t>& channels) {
     Module root = plain("UNet");
     root.register_module("model", level(in, out, channels, true));
@@ -85,16 +87,20 @@ class UNetBuilder {
     parameter(module, "weight", numbers_.tensor({out, in, kernel, kernel, kernel}, 0, width));
     parameter(module, "bias", numbers_.tensor({out}, 0, 0.1f));
     const std::string s = std::to_string(stride), p = std::to_string(kernel / 2);
-    module.define("def forward(self, x):\n  return torch.conv3d(x, self.weight, self.bias, [" + s + ", " + s + ", " + s + "], [" + p + ", " + p + ", " + p + "])\n");
+    module.define("def forward(self, x):\n  return torch.conv3d(x, self.weight, self.bias, [" + s + ", " + s + ", " +
+                  s + "], [" + p + ", " + p + ", " + p + "])\n");
     return module;
   }
 
   Module transposed_convolution(std::int64_t in, std::int64_t out) {
     Module module = plain("ConvTranspose3d");
     // Each output voxel sees 27/8 of the taps on average.
-    parameter(module, "weight", numbers_.tensor({in, out, 3, 3, 3}, 0, std::sqrt(3.0f * 8 / static_cast<float>(in * 27))));
+    parameter(module, "weight",
+              numbers_.tensor({in, out, 3, 3, 3}, 0, std::sqrt(3.0f * 8 / static_cast<float>(in * 27))));
     parameter(module, "bias", numbers_.tensor({out}, 0, 0.1f));
-    module.define("def forward(self, x):\n  return torch.conv_transpose3d(x, self.weight, self.bias, [2, 2, 2], [1, 1, 1], [1, 1, 1])\n");
+    module.define(
+        "def forward(self, x):\n  return torch.conv_transpose3d(x, self.weight, self.bias, [2, 2, 2], [1, 1, 1], [1, "
+        "1, 1])\n");
     return module;
   }
 
@@ -105,7 +111,9 @@ class UNetBuilder {
     module.register_buffer("running_mean", numbers_.tensor({channels}, 0, 0.25f));
     module.register_buffer("running_var", numbers_.tensor({channels}, 0.5f, 0.25f));
     module.register_buffer("num_batches_tracked", at::zeros({}, at::kLong));
-    module.define("def forward(self, x):\n  return torch.batch_norm(x, self.weight, self.bias, self.running_mean, self.running_var, False, 0.1, 1e-05, True)\n");
+    module.define(
+        "def forward(self, x):\n  return torch.batch_norm(x, self.weight, self.bias, self.running_mean, "
+        "self.running_var, False, 0.1, 1e-05, True)\n");
     return module;
   }
 
@@ -197,7 +205,8 @@ int run(const std::filesystem::path& file) {
     return 1;
   }
   if (file.has_parent_path()) std::filesystem::create_directories(file.parent_path());
-  // Under another name first, so that nobody finds half a file. The archive's inner folder has that name, so it is fixed.
+  // Under another name first, so that nobody finds half a file. The archive's inner folder has that name, so it is
+  // fixed.
   const std::filesystem::path unfinished = file.parent_path() / "network.tmp";
   network.save(unfinished.string());
   std::filesystem::rename(unfinished, file);

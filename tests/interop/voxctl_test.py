@@ -16,6 +16,7 @@ import pytest
 from support import BIN, HEAD, body_phantom, free_port
 
 BRAIN, SPLEEN = "brain_extraction", "spleen_seg"
+# Of four calls at once; more of them when hunting for a race.
 ROUNDS = int(os.environ.get("VOXD_TEST_ROUNDS", "2"))
 
 OK, BAD_INPUT, NOT_FOUND, UNREACHABLE, CANCELLED = 0, 2, 4, 5, 130

@@ -47,9 +47,10 @@ TEST_CASE("the trained network finds the brain of a real head", "[brain]") {
   REQUIRE(mask.geometry == images[0].geometry);
   const double overlap = dice(mask.as<std::uint8_t>(), read_image("ch2bet.nii.gz"));
   const auto voxels = mask.as<std::uint8_t>();
-  const double ml = static_cast<double>(std::count(voxels.begin(), voxels.end(), 1)) * voxel_volume_mm3(mask.geometry.affine) / 1000;
-  std::cout << "brain_extraction: Dice " << overlap << ", " << ml << " ml, pre " << result.stage_ms[2] << " ms, network " << result.stage_ms[3]
-            << " ms, post " << result.stage_ms[4] << " ms\n";
+  const double ml =
+      static_cast<double>(std::count(voxels.begin(), voxels.end(), 1)) * voxel_volume_mm3(mask.geometry.affine) / 1000;
+  std::cout << "brain_extraction: Dice " << overlap << ", " << ml << " ml, pre " << result.stage_ms[2]
+            << " ms, network " << result.stage_ms[3] << " ms, post " << result.stage_ms[4] << " ms\n";
   CHECK(overlap >= 0.93);
   CHECK(ml == Approx(1968).epsilon(0.005));
   CHECK(pipeline->description().labels.at(1) == "brain");

@@ -9,7 +9,8 @@ using Catch::Matchers::Contains;
 
 namespace {
 
-std::string refusal(const std::string& inference, const std::string& metadata = plain_metadata, const std::string& serving = "") {
+std::string refusal(const std::string& inference, const std::string& metadata = plain_metadata,
+                    const std::string& serving = "") {
   const BundleFolder bundle(inference, metadata, serving);
   return message_of([&] { read_bundle(bundle.path, false); });
 }
@@ -19,7 +20,9 @@ std::string serving_refusal(const std::string& serving) { return refusal(plain_c
 }  // namespace
 
 TEST_CASE("a bundle's description comes from its three files", "[bundle]") {
-  const BundleFolder folder(plain_chain(), plain_metadata, R"({"warm_up_size": [32, 16, 8], "outputs": [{"name": "MASK", "key": "pred", "datatype": "UINT8", "shape": [1, -1, -1, -1]}]})");
+  const BundleFolder folder(
+      plain_chain(), plain_metadata,
+      R"({"warm_up_size": [32, 16, 8], "outputs": [{"name": "MASK", "key": "pred", "datatype": "UINT8", "shape": [1, -1, -1, -1]}]})");
   const Bundle bundle = read_bundle(folder.path, false);
   CHECK(bundle.description.name == "demo");
   CHECK(bundle.description.task == "Testing");
@@ -78,44 +81,75 @@ postprocessing:
 TEST_CASE("what is missing or not supported in a bundle is refused with its place", "[bundle]") {
   const TemporaryFolder empty;
   CHECK(code_of([&] { read_bundle(empty.path() / "nothing", false); }) == "not_found");
-  CHECK_THAT(message_of([&] { read_bundle(empty.path() / "nothing", false); }), Contains("nothing: no configs/inference.json, .yaml or .yml"));
-  CHECK_THAT(refusal(R"({"inferer": 1})"), Contains("demo/configs/inference.json") && Contains("there is no 'preprocessing'"));
-  CHECK_THAT(refusal(R"({"preprocessing": [1]})"), Contains("preprocessing: expected a Compose of transforms, found [1]"));
-  CHECK_THAT(refusal(R"({"preprocessing": {"_target_": "OneOf", "transforms": []}})"), Contains("preprocessing._target_: 'OneOf' is not supported"));
+  CHECK_THAT(message_of([&] { read_bundle(empty.path() / "nothing", false); }),
+             Contains("nothing: no configs/inference.json, .yaml or .yml"));
+  CHECK_THAT(refusal(R"({"inferer": 1})"),
+             Contains("demo/configs/inference.json") && Contains("there is no 'preprocessing'"));
+  CHECK_THAT(refusal(R"({"preprocessing": [1]})"),
+             Contains("preprocessing: expected a Compose of transforms, found [1]"));
+  CHECK_THAT(refusal(R"({"preprocessing": {"_target_": "OneOf", "transforms": []}})"),
+             Contains("preprocessing._target_: 'OneOf' is not supported"));
   CHECK_THAT(refusal(chain_config("", argmax_step)), Contains("preprocessing: has no transforms"));
-  CHECK_THAT(refusal(chain_config(scale_step, argmax_step)), Contains("a chain must start with LoadImaged, found 'ScaleIntensityRanged'"));
-  CHECK_THAT(refusal(chain_config(R"({"_target_": "LoadImaged", "keys": ["a", "b"]})", argmax_step)), Contains("several images under keys of their own"));
-  CHECK_THAT(refusal(chain_config(R"({"_target_": "LoadImaged", "keys": "scan"})", argmax_step)), Contains("the network is given the item 'image', but the image arrives as 'scan'"));
-  CHECK_THAT(refusal(chain_config(load_step + "," + save_step, argmax_step)), Contains("there is no item 'pred' at this point, only 'image'"));
-  CHECK_THAT(refusal(chain_config(load_step, argmax_step + "," + save_step)), Contains("postprocessing.transforms[1].keys: there is no item 'contour' at this point, only 'image', 'pred'"));
-  CHECK_THAT(refusal(chain_config(load_step, R"({"_target_": "Invertd", "keys": "pred", "transform": "@preprocessing", "orig_keys": "label"})")),
+  CHECK_THAT(refusal(chain_config(scale_step, argmax_step)),
+             Contains("a chain must start with LoadImaged, found 'ScaleIntensityRanged'"));
+  CHECK_THAT(refusal(chain_config(R"({"_target_": "LoadImaged", "keys": ["a", "b"]})", argmax_step)),
+             Contains("several images under keys of their own"));
+  CHECK_THAT(refusal(chain_config(R"({"_target_": "LoadImaged", "keys": "scan"})", argmax_step)),
+             Contains("the network is given the item 'image', but the image arrives as 'scan'"));
+  CHECK_THAT(refusal(chain_config(load_step + "," + save_step, argmax_step)),
+             Contains("there is no item 'pred' at this point, only 'image'"));
+  CHECK_THAT(
+      refusal(chain_config(load_step, argmax_step + "," + save_step)),
+      Contains("postprocessing.transforms[1].keys: there is no item 'contour' at this point, only 'image', 'pred'"));
+  CHECK_THAT(refusal(chain_config(
+                 load_step,
+                 R"({"_target_": "Invertd", "keys": "pred", "transform": "@preprocessing", "orig_keys": "label"})")),
              Contains("postprocessing.transforms[0].orig_keys: there is no item 'label'"));
-  CHECK_THAT(refusal(chain_config(load_step, R"({"_target_": "CopyItemsd", "keys": "pred", "names": "image"})")), Contains("names: there is an item 'image' already"));
-  CHECK_THAT(refusal(chain_config(load_step, argmax_step + R"(,{"_target_": "SaveImaged", "keys": "pred"},{"_target_": "SaveImaged", "keys": "pred"})")), Contains("'pred' is saved twice"));
-  CHECK_THAT(refusal(R"({"preprocessing": {"_target_": "Compose", "transforms": [)" + load_step + R"(]}, "inferer": {"_target_": "SlidingWindowInferer", "roi_size": [1, 1, 1]}})"),
+  CHECK_THAT(refusal(chain_config(load_step, R"({"_target_": "CopyItemsd", "keys": "pred", "names": "image"})")),
+             Contains("names: there is an item 'image' already"));
+  CHECK_THAT(
+      refusal(chain_config(
+          load_step,
+          argmax_step + R"(,{"_target_": "SaveImaged", "keys": "pred"},{"_target_": "SaveImaged", "keys": "pred"})")),
+      Contains("'pred' is saved twice"));
+  CHECK_THAT(refusal(R"({"preprocessing": {"_target_": "Compose", "transforms": [)" + load_step +
+                     R"(]}, "inferer": {"_target_": "SlidingWindowInferer", "roi_size": [1, 1, 1]}})"),
              Contains("inferer._target_: the inferer 'SlidingWindowInferer' is not supported, only SimpleInferer"));
-  CHECK_THAT(refusal(R"({"preprocessing": {"_target_": "Compose", "transforms": [)" + load_step + R"(], "map_item": true}})"), Contains("preprocessing.map_item: is not a parameter of Compose") && Contains("'map_items'"));
+  CHECK_THAT(
+      refusal(R"({"preprocessing": {"_target_": "Compose", "transforms": [)" + load_step + R"(], "map_item": true}})"),
+      Contains("preprocessing.map_item: is not a parameter of Compose") && Contains("'map_items'"));
 }
 
 TEST_CASE("metadata that contradicts itself is refused", "[bundle]") {
-  CHECK_THAT(refusal(plain_chain(), R"({"network_data_format": {"inputs": {"image": {"num_channels": "one"}}}})"), Contains("metadata.json: network_data_format.inputs.image.num_channels: expected a number in 1..256"));
-  CHECK_THAT(refusal(plain_chain(), R"({"network_data_format": {"outputs": {"pred": {"channel_def": {"x": "organ"}}}}})"), Contains("expected label numbers with names, found 'x'"));
+  CHECK_THAT(refusal(plain_chain(), R"({"network_data_format": {"inputs": {"image": {"num_channels": "one"}}}})"),
+             Contains("metadata.json: network_data_format.inputs.image.num_channels: expected a number in 1..256"));
+  CHECK_THAT(
+      refusal(plain_chain(), R"({"network_data_format": {"outputs": {"pred": {"channel_def": {"x": "organ"}}}}})"),
+      Contains("expected label numbers with names, found 'x'"));
   CHECK_THAT(refusal(plain_chain(), "{"), Contains("demo/configs/metadata.json: not JSON"));
 }
 
 TEST_CASE("serving.json is strict: each mistake is refused with its path", "[bundle]") {
   CHECK(serving_refusal(R"({"description": "x", "mask": "pred", "contour": "contour"})").empty());
-  CHECK(serving_refusal(R"({"warmup_size": [1, 2, 3]})") == "demo/configs/serving.json: warmup_size: is not known; did you mean 'warm_up_size'?");
-  CHECK_THAT(serving_refusal(R"({"inputs": [{"name": "A", "key": "image", "datatype": "FP32", "shape": [1], "dims": 3}]})"), Contains("serving.json: inputs[0].dims: is not known"));
+  CHECK(serving_refusal(R"({"warmup_size": [1, 2, 3]})") ==
+        "demo/configs/serving.json: warmup_size: is not known; did you mean 'warm_up_size'?");
+  CHECK_THAT(
+      serving_refusal(R"({"inputs": [{"name": "A", "key": "image", "datatype": "FP32", "shape": [1], "dims": 3}]})"),
+      Contains("serving.json: inputs[0].dims: is not known"));
   CHECK_THAT(serving_refusal(R"({"inputs": []})"), Contains("inputs: expected a list of tensors"));
   CHECK_THAT(serving_refusal(R"({"inputs": [3]})"), Contains("inputs[0]: expected a map"));
   CHECK_THAT(serving_refusal(R"({"inputs": [{"key": "image"}]})"), Contains("inputs[0].name: is missing"));
-  CHECK_THAT(serving_refusal(R"({"inputs": [{"name": "A", "key": "image", "datatype": "float", "shape": [1]}]})"), Contains("inputs[0].datatype: 'float' is not a numeric datatype"));
-  CHECK_THAT(serving_refusal(R"({"inputs": [{"name": "A", "key": "image", "datatype": "FP32", "shape": [0]}]})"), Contains("inputs[0].shape: expected sizes > 0, or -1"));
-  CHECK_THAT(serving_refusal(R"({"inputs": [{"name": "A", "key": "pred", "datatype": "FP32", "shape": [1]}]})"), Contains("inputs[0].key: there is no 'pred', only 'image'"));
+  CHECK_THAT(serving_refusal(R"({"inputs": [{"name": "A", "key": "image", "datatype": "float", "shape": [1]}]})"),
+             Contains("inputs[0].datatype: 'float' is not a numeric datatype"));
+  CHECK_THAT(serving_refusal(R"({"inputs": [{"name": "A", "key": "image", "datatype": "FP32", "shape": [0]}]})"),
+             Contains("inputs[0].shape: expected sizes > 0, or -1"));
+  CHECK_THAT(serving_refusal(R"({"inputs": [{"name": "A", "key": "pred", "datatype": "FP32", "shape": [1]}]})"),
+             Contains("inputs[0].key: there is no 'pred', only 'image'"));
   const std::string mask = R"({"name": "M", "key": "pred", "datatype": "UINT8", "shape": [1]})";
-  CHECK_THAT(serving_refusal(R"({"outputs": [)" + mask + "," + mask + "]}"), Contains("outputs[1]: a second tensor with the name 'M'"));
-  CHECK_THAT(serving_refusal(R"({"outputs": [{"name": "M", "key": "image", "datatype": "UINT8", "shape": [1]}]})"), Contains("outputs[0].key: there is no 'image', only 'pred', 'contour'"));
+  CHECK_THAT(serving_refusal(R"({"outputs": [)" + mask + "," + mask + "]}"),
+             Contains("outputs[1]: a second tensor with the name 'M'"));
+  CHECK_THAT(serving_refusal(R"({"outputs": [{"name": "M", "key": "image", "datatype": "UINT8", "shape": [1]}]})"),
+             Contains("outputs[0].key: there is no 'image', only 'pred', 'contour'"));
   CHECK_THAT(serving_refusal(R"({"mask": "organ"})"), Contains("mask: there is no 'organ'"));
   CHECK_THAT(serving_refusal(R"({"contour": "organ"})"), Contains("contour: there is no 'organ'"));
   CHECK_THAT(serving_refusal(R"({"warm_up_size": [1, 2]})"), Contains("warm_up_size: expected 3 sizes in 1..1024"));

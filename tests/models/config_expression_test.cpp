@@ -23,14 +23,22 @@ ExpressionScope scope_with(std::map<std::string, ConfigValue> values, bool cuda 
 }
 
 const ExpressionScope& scope() {
-  static const ExpressionScope values = scope_with(
-      {{"root", {std::string(".")}}, {"n", {std::int64_t{3}}}, {"high", {true}}, {"low", {false}}, {"a::b::0", {2.5}}, {"a#b#0", {2.5}},
-       {"names", {ConfigMap{{"spleen", {std::int64_t{1}}}, {"background", {std::int64_t{0}}}}}}, {"list", {ConfigList{{std::int64_t{1}}, {std::int64_t{2}}}}}});
+  static const ExpressionScope values =
+      scope_with({{"root", {std::string(".")}},
+                  {"n", {std::int64_t{3}}},
+                  {"high", {true}},
+                  {"low", {false}},
+                  {"a::b::0", {2.5}},
+                  {"a#b#0", {2.5}},
+                  {"names", {ConfigMap{{"spleen", {std::int64_t{1}}}, {"background", {std::int64_t{0}}}}}},
+                  {"list", {ConfigList{{std::int64_t{1}}, {std::int64_t{2}}}}}});
   return values;
 }
 
 std::string result(const std::string& text) { return to_text(evaluate_expression(text, scope())); }
-std::string refusal(const std::string& text) { return message_of([&] { evaluate_expression(text, scope()); }); }
+std::string refusal(const std::string& text) {
+  return message_of([&] { evaluate_expression(text, scope()); });
+}
 
 }  // namespace
 
@@ -73,11 +81,13 @@ TEST_CASE("types, devices and the presence of CUDA are known by name", "[express
   CHECK(result("torch.float32") == "torch.float32");
   CHECK(result("numpy.int16") == "numpy.int16");
   CHECK(result("torch.device('cuda:0' if torch.cuda.is_available() else 'cpu')") == "torch.device('cpu')");
-  CHECK(to_text(evaluate_expression("'cuda:0' if torch.cuda.is_available() else 'cpu'", scope_with({}, true))) == "'cuda:0'");
+  CHECK(to_text(evaluate_expression("'cuda:0' if torch.cuda.is_available() else 'cpu'", scope_with({}, true))) ==
+        "'cuda:0'");
 }
 
 TEST_CASE("what is not in the subset is refused by its text", "[expression]") {
-  CHECK_THAT(refusal("os.system('x')"), Contains("'os.system' at 0 is not supported") && Contains("expressions may hold"));
+  CHECK_THAT(refusal("os.system('x')"),
+             Contains("'os.system' at 0 is not supported") && Contains("expressions may hold"));
   CHECK_THAT(refusal("1.0 - float(@n)"), Contains("'-' at 4 is not supported"));
   CHECK_THAT(refusal("lambda x: x"), Contains("'lambda' at 0 is not supported"));
   CHECK_THAT(refusal("@root.to(@device)"), Contains("is not supported"));
@@ -112,7 +122,8 @@ TEST_CASE("nesting in an expression is limited", "[expression]") {
 }
 
 TEST_CASE("an expression cut short or changed at any byte is evaluated or refused, never worse", "[expression]") {
-  const std::string text = "[1.5, len(@names)] + @list if not @low and torch.cuda.is_available() else torch.device('cpu' + \"x\")";
+  const std::string text =
+      "[1.5, len(@names)] + @list if not @low and torch.cuda.is_available() else torch.device('cpu' + \"x\")";
   for (std::size_t n = 0; n < text.size(); ++n) {
     CAPTURE(n);
     std::string changed = text;

@@ -50,7 +50,9 @@ TEST_CASE("a config cut short at any byte is refused, in JSON", "[config]") {
 }
 
 TEST_CASE("a YAML config cut short at any byte is read or refused, never worse", "[config]") {
-  const std::string text = "---\nname: \"image\"\nlist:\n- {_target_: LoadImaged, keys: '@name'}\n- [1, 2.5, yes]\nmap: &anchor\n  a: |\n    text\nother: *anchor\n";
+  const std::string text =
+      "---\nname: \"image\"\nlist:\n- {_target_: LoadImaged, keys: '@name'}\n- [1, 2.5, yes]\nmap: &anchor\n  a: |\n   "
+      " text\nother: *anchor\n";
   CHECK(resolved(yaml(text), "list::1") == "[1, 2.5, True]");
   for (std::size_t n = 0; n < text.size(); ++n) {
     CAPTURE(n);
@@ -117,24 +119,29 @@ TEST_CASE("nothing is evaluated that is not asked for", "[config]") {
 
 TEST_CASE("a cycle of references is refused with its place", "[config]") {
   const Config config = json(R"({"a": "@b", "b": "$@c + 1", "c": ["@a"], "self": "@self"})");
-  CHECK_THAT(message_of([&] { config.resolve("a"); }), Contains("test.json: c[0]: \"@a\"") && Contains("refers to itself"));
-  CHECK_THAT(message_of([&] { config.resolve("self"); }), Contains("test.json: self: \"@self\"") && Contains("refers to itself"));
+  CHECK_THAT(message_of([&] { config.resolve("a"); }),
+             Contains("test.json: c[0]: \"@a\"") && Contains("refers to itself"));
+  CHECK_THAT(message_of([&] { config.resolve("self"); }),
+             Contains("test.json: self: \"@self\"") && Contains("refers to itself"));
   CHECK(code_of([&] { config.resolve("a"); }) == "invalid_argument");
 }
 
 TEST_CASE("an unknown reference is refused with the place that holds it", "[config]") {
-  const Config config = json(R"({"a": {"b": "@x::y"}, "list": [1], "past": "@list::1", "into": "@a::b::c", "above": "@::::::x"})");
+  const Config config =
+      json(R"({"a": {"b": "@x::y"}, "list": [1], "past": "@list::1", "into": "@a::b::c", "above": "@::::::x"})");
   CHECK_THAT(message_of([&] { config.resolve("a"); }), Contains("test.json: a.b: \"@x::y\": there is no 'x::y'"));
   CHECK_THAT(message_of([&] { config.resolve("past"); }), Contains("there is no 'list::1'"));
   CHECK_THAT(message_of([&] { config.resolve("into"); }), Contains("there is no 'a::b::c'"));
   CHECK_THAT(message_of([&] { config.resolve("above"); }), Contains("goes up 3 levels"));
-  CHECK_THAT(message_of([&] { config.resolve("nothing"); }), Contains("test.json") && Contains("there is no 'nothing'"));
+  CHECK_THAT(message_of([&] { config.resolve("nothing"); }),
+             Contains("test.json") && Contains("there is no 'nothing'"));
 }
 
 TEST_CASE("nesting is limited, in the file and in references", "[config]") {
   const std::string deep = R"({"a": )" + std::string(100, '[') + std::string(100, ']') + "}";
   CHECK_THAT(message_of([&] { json(deep); }), Contains("nested deeper than 64 levels"));
-  CHECK_THAT(message_of([&] { yaml("a: " + std::string(100, '[') + std::string(100, ']')); }), Contains("nested deeper than 64 levels"));
+  CHECK_THAT(message_of([&] { yaml("a: " + std::string(100, '[') + std::string(100, ']')); }),
+             Contains("nested deeper than 64 levels"));
   std::string chain = R"({"r0": 1)";
   for (int i = 1; i < 100; ++i) chain += joined(", \"r", i, "\": \"@r", i - 1, "\"");
   const Config config = json(chain + "}");
@@ -159,8 +166,7 @@ TEST_CASE("references that multiply are stopped before they fill the memory", "[
 
 TEST_CASE("YAML aliases that multiply or go in circles are stopped", "[config]") {
   std::string bomb = "r0: &r0 [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]\n";
-  for (int i = 1; i < 20; ++i)
-    bomb += joined("r", i, ": &r", i, " [*r", i - 1, ", *r", i - 1, ", *r", i - 1, "]\n");
+  for (int i = 1; i < 20; ++i) bomb += joined("r", i, ": &r", i, " [*r", i - 1, ", *r", i - 1, ", *r", i - 1, "]\n");
   CHECK_THAT(message_of([&] { yaml(bomb); }), Contains("more than 200000 values"));
   CHECK(code_of([&] { yaml("a: &x [1, *x]"); }) == "invalid_argument");
 }
@@ -185,7 +191,8 @@ TEST_CASE("disabled components vanish from lists and maps", "[config]") {
   CHECK(resolved(config, "list") == "[@list::1, @list::3]");
   CHECK(resolved(config, "map") == "{'here': @map::here}");
   CHECK(resolved(config, "single") == "None");
-  CHECK_THAT(message_of([&] { config.resolve("odd"); }), Contains("test.json: odd._disabled_: expected true or false, found 3"));
+  CHECK_THAT(message_of([&] { config.resolve("odd"); }),
+             Contains("test.json: odd._disabled_: expected true or false, found 3"));
 }
 
 TEST_CASE("paths in messages show list indices in brackets", "[config]") {
@@ -195,7 +202,14 @@ TEST_CASE("paths in messages show list indices in brackets", "[config]") {
   CHECK(config.where("sizes::1") == "test.json: sizes[1]");
 }
 
+TEST_CASE("messages are plain ASCII whatever the file holds", "[config]") {
+  const Config config = json(R"({"a": "$@b + \u00e9\u00e9", "b": "\u4e2d\n", "c": "@a"})");
+  for (const char c : message_of([&] { config.resolve("c"); })) CHECK((c >= ' ' && c <= '~'));
+  CHECK(resolved(config, "b") == joined('\'', std::string(4, '?'), '\''));
+}
+
 TEST_CASE("a value from another file is refused by its mark", "[config]") {
   const Config config = json(R"({"a": "%other.json::b"})");
-  CHECK_THAT(message_of([&] { config.resolve("a"); }), Contains("test.json: a: \"%other.json::b\"") && Contains("not supported"));
+  CHECK_THAT(message_of([&] { config.resolve("a"); }),
+             Contains("test.json: a: \"%other.json::b\"") && Contains("not supported"));
 }

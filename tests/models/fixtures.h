@@ -23,8 +23,8 @@ struct Rig {
   JobContext context{workspace, std::nullopt, CancelToken{}, {}};
 };
 
-/// Stands in for a trained network: channel 0 is `threshold`, channel 1 the input's first, so that argmax is "input > threshold".
-/// Its memory is the workspace's. Runs on the stream, deferred or not.
+/// Stands in for a trained network: channel 0 is `threshold`, channel 1 the input's first, so that argmax is "input >
+/// threshold". Its memory is the workspace's. Runs on the stream, deferred or not.
 class ThresholdNetwork : public Network {
  public:
   explicit ThresholdNetwork(float threshold) : threshold_(threshold) {}

@@ -15,14 +15,17 @@ Config json(const std::string& text) { return Config::parse(text, Config::Format
 }  // namespace
 
 TEST_CASE("a wrong parameter is refused with file, path, value and what was expected", "[params]") {
-  const Config config = json(R"({"t": [{"_target_": "Resized", "pixdim": [1, "x"], "flag": 3, "text": 1, "whole": 1.5, "huge": 3000000000, "keys": []}]})");
+  const Config config = json(
+      R"({"t": [{"_target_": "Resized", "pixdim": [1, "x"], "flag": 3, "text": 1, "whole": 1.5, "huge": 3000000000, "keys": []}]})");
   Params params(config, "t::0");
-  CHECK(message_of([&] { params.numbers("pixdim", {}); }) == "configs/inference.json: t[0].pixdim: expected a number or a list of them, found [1, 'x']");
+  CHECK(message_of([&] { params.numbers("pixdim", {}); }) ==
+        "configs/inference.json: t[0].pixdim: expected a number or a list of them, found [1, 'x']");
   CHECK_THAT(message_of([&] { params.flag("flag", false); }), Contains("t[0].flag: expected true or false, found 3"));
   CHECK_THAT(message_of([&] { params.text("text"); }), Contains("expected a string, found 1"));
   CHECK_THAT(message_of([&] { params.integer("whole", 0); }), Contains("expected a whole number"));
   CHECK_THAT(message_of([&] { params.integer("huge", 0); }), Contains("at most 31 bits"));
-  CHECK_THAT(message_of([&] { params.texts("keys"); }), Contains("t[0].keys: expected a string or a list of strings, found []"));
+  CHECK_THAT(message_of([&] { params.texts("keys"); }),
+             Contains("t[0].keys: expected a string or a list of strings, found []"));
   CHECK_THAT(message_of([&] { params.number("gone"); }), Contains("t[0].gone: is missing"));
 }
 
@@ -41,7 +44,8 @@ TEST_CASE("a parameter that nobody asked for is refused with the nearest that th
   params.texts("keys");
   params.integers("spatial_size", {});
   CHECK(message_of([&] { params.finish(); }) ==
-        "configs/inference.json: spatial_sise: is not a parameter of Resized that is supported; did you mean 'spatial_size'?");
+        "configs/inference.json: spatial_sise: is not a parameter of Resized that is supported; did you mean "
+        "'spatial_size'?");
 }
 
 TEST_CASE("what is ignored is not even evaluated", "[params]") {
@@ -52,12 +56,14 @@ TEST_CASE("what is ignored is not even evaluated", "[params]") {
 }
 
 TEST_CASE("a transform's name may be bare, dotted, or end in D or Dict; foreign code is refused", "[params]") {
-  const Config config = json(R"({"a": {"_target_": "LoadImaged"}, "b": {"_target_": "monai.transforms.io.dictionary.LoadImageD"}, "c": {"_target_": "LoadImageDict"},
+  const Config config = json(
+      R"({"a": {"_target_": "LoadImaged"}, "b": {"_target_": "monai.transforms.io.dictionary.LoadImageD"}, "c": {"_target_": "LoadImageDict"},
     "d": {"_target_": "scripts.transforms.Mine"}, "e": {"_target_": 3}, "f": {"_target_": "X", "_mode_": "callable"}})");
   CHECK(Params(config, "a").target() == "LoadImaged");
   CHECK(Params(config, "b").target() == "LoadImaged");
   CHECK(Params(config, "c").target() == "LoadImaged");
-  CHECK_THAT(message_of([&] { Params(config, "d"); }), Contains("d._target_: 'scripts.transforms.Mine' is the bundle's own Python code"));
+  CHECK_THAT(message_of([&] { Params(config, "d"); }),
+             Contains("d._target_: 'scripts.transforms.Mine' is the bundle's own Python code"));
   CHECK_THAT(message_of([&] { Params(config, "e"); }), Contains("expected a class name, found 3"));
   CHECK_THAT(message_of([&] { Params(config, "f"); }), Contains("_mode_: only 'default' is supported"));
 }
@@ -90,45 +96,60 @@ TEST_CASE("the nearest name is found, and none where none is near", "[params]") 
 }
 
 TEST_CASE("MONAI's parameters become those of the transforms", "[params]") {
-  const auto scale = params_from_json<ScaleIntensityRange>(R"({"a_min": -57, "a_max": 164, "b_min": 0.0, "b_max": 1.0, "clip": true})", "x");
+  const auto scale = params_from_json<ScaleIntensityRange>(
+      R"({"a_min": -57, "a_max": 164, "b_min": 0.0, "b_max": 1.0, "clip": true})", "x");
   CHECK(scale.a_min == -57);
   CHECK(scale.b_max == 1.0);
   CHECK(scale.clip);
   CHECK_FALSE(params_from_json<ScaleIntensityRange>(R"({"a_min": 0, "a_max": 1})", "x").b_min);
   CHECK(params_from_json<OrientationParams>(R"({"axcodes": "LPS", "labels": null})", "x").axcodes == "LPS");
-  CHECK(params_from_json<OrientationParams>(R"({"axcodes": null, "as_closest_canonical": true})", "x").axcodes == "RAS");
-  const auto crop = params_from_json<CropForeground>(R"({"margin": [1, 0, 5], "k_divisible": 4, "channel_indices": 0})", "x");
+  CHECK(params_from_json<OrientationParams>(R"({"axcodes": null, "as_closest_canonical": true})", "x").axcodes ==
+        "RAS");
+  const auto crop =
+      params_from_json<CropForeground>(R"({"margin": [1, 0, 5], "k_divisible": 4, "channel_indices": 0})", "x");
   CHECK(crop.margin == std::vector<int>{1, 0, 5});
   CHECK(crop.k_divisible == std::vector<int>{4});
   CHECK(crop.channel_indices == std::vector<int>{0});
-  const auto size = params_from_json<Resize>(R"({"spatial_size": 13, "size_mode": "longest", "mode": "nearest", "align_corners": null})", "x");
+  const auto size = params_from_json<Resize>(
+      R"({"spatial_size": 13, "size_mode": "longest", "mode": "nearest", "align_corners": null})", "x");
   CHECK(size.longest);
   CHECK(size.mode == Interpolation::nearest);
-  const auto largest = params_from_json<KeepLargestConnectedComponent>(R"({"applied_labels": null, "connectivity": null})", "x");
+  const auto largest =
+      params_from_json<KeepLargestConnectedComponent>(R"({"applied_labels": null, "connectivity": null})", "x");
   CHECK_FALSE(largest.applied_labels);
   CHECK(largest.connectivity == 3);
-  CHECK(params_from_json<NormalizeIntensity>(R"({"subtrahend": 100.0, "divisor": 50.0})", "x").divisor == std::vector<double>{50});
+  CHECK(params_from_json<NormalizeIntensity>(R"({"subtrahend": 100.0, "divisor": 50.0})", "x").divisor ==
+        std::vector<double>{50});
 }
 
 TEST_CASE("parameters that MONAI would refuse, or voxd does not support, are refused by name", "[params]") {
   const auto refusal = [](auto zero, const std::string& json_text) {
     return message_of([&] { params_from_json<decltype(zero)>(json_text, "case"); });
   };
-  CHECK_THAT(refusal(ScaleIntensityRange{}, R"({"a_min": 0, "a_max": 1, "clip": true})"), Contains("case: clip: needs b_min or b_max"));
+  CHECK_THAT(refusal(ScaleIntensityRange{}, R"({"a_min": 0, "a_max": 1, "clip": true})"),
+             Contains("case: clip: needs b_min or b_max"));
   CHECK_THAT(refusal(ScaleIntensityRange{}, R"({"a_min": 0})"), Contains("case: a_max: is missing"));
-  CHECK_THAT(refusal(ScaleIntensityRange{}, R"({"a_min": 0, "a_max": 1, "dtype": "float16"})"), Contains("dtype: 'float16' is not supported"));
-  CHECK_THAT(refusal(ScaleIntensityRangePercentiles{}, R"({"lower": -1, "upper": 99, "b_min": 0, "b_max": 1})"), Contains("lower: must be in 0..100"));
+  CHECK_THAT(refusal(ScaleIntensityRange{}, R"({"a_min": 0, "a_max": 1, "dtype": "float16"})"),
+             Contains("dtype: 'float16' is not supported"));
+  CHECK_THAT(refusal(ScaleIntensityRangePercentiles{}, R"({"lower": -1, "upper": 99, "b_min": 0, "b_max": 1})"),
+             Contains("lower: must be in 0..100"));
   CHECK_THAT(refusal(CropForeground{}, R"({"mode": "minimum"})"), Contains("mode: 'minimum' is not supported"));
   CHECK_THAT(refusal(CropForeground{}, R"({"margin": -1})"), Contains("margin: must be 0 or more, found -1"));
   CHECK_THAT(refusal(CropForeground{}, R"({"margin": [1, 2]})"), Contains("margin: expected 1 or 3 numbers, got 2"));
-  CHECK_THAT(refusal(Resize{}, R"({"spatial_size": [1, 2]})"), Contains("spatial_size: expected 1 or 3 numbers, got 2"));
-  CHECK_THAT(refusal(Resize{}, R"({"spatial_size": [6, 6, 6], "anti_aliasing": true})"), Contains("anti_aliasing: True is not supported"));
-  CHECK_THAT(refusal(Resize{}, R"({"spatial_size": [6, 6, 6], "mode": "bicubic"})"), Contains("mode: ") && Contains("bicubic"));
+  CHECK_THAT(refusal(Resize{}, R"({"spatial_size": [1, 2]})"),
+             Contains("spatial_size: expected 1 or 3 numbers, got 2"));
+  CHECK_THAT(refusal(Resize{}, R"({"spatial_size": [6, 6, 6], "anti_aliasing": true})"),
+             Contains("anti_aliasing: True is not supported"));
+  CHECK_THAT(refusal(Resize{}, R"({"spatial_size": [6, 6, 6], "mode": "bicubic"})"),
+             Contains("mode: ") && Contains("bicubic"));
   CHECK_THAT(refusal(OrientationParams{}, R"({"axcodes": "RAX"})"), Contains("axcodes: ") && Contains("RAX"));
   CHECK_THAT(refusal(AsDiscreteParams{}, R"({"threshold": 0.5})"), Contains("threshold: 0.5 is not supported"));
-  CHECK_THAT(refusal(AsDiscreteParams{}, R"({"argmax": true, "to_onehot": 4})"), Contains("to_onehot: 4 is not supported"));
+  CHECK_THAT(refusal(AsDiscreteParams{}, R"({"argmax": true, "to_onehot": 4})"),
+             Contains("to_onehot: 4 is not supported"));
   CHECK_THAT(refusal(AsDiscreteParams{}, R"({})"), Contains("argmax: only argmax=True"));
-  CHECK_THAT(refusal(KeepLargestConnectedComponent{}, R"({"connectivity": 4})"), Contains("connectivity: expected 1, 2 or 3, found 4"));
-  CHECK_THAT(refusal(NormalizeIntensity{}, R"({"subtrahend": [1, 2]})"), Contains("subtrahend: several values need channel_wise"));
+  CHECK_THAT(refusal(KeepLargestConnectedComponent{}, R"({"connectivity": 4})"),
+             Contains("connectivity: expected 1, 2 or 3, found 4"));
+  CHECK_THAT(refusal(NormalizeIntensity{}, R"({"subtrahend": [1, 2]})"),
+             Contains("subtrahend: several values need channel_wise"));
   CHECK_THAT(refusal(LabelToContourParams{}, R"({"kernel_type": "Sobel"})"), Contains("kernel_type: 'Sobel'"));
 }

@@ -26,14 +26,16 @@ HostVolume ball(const Int3& size = {40, 36, 20}) {
       lps);
 }
 
-std::shared_ptr<const Pipeline> load(const BundleFolder& bundle, std::shared_ptr<const Network> network = std::make_shared<ThresholdNetwork>(0.5f)) {
+std::shared_ptr<const Pipeline> load(
+    const BundleFolder& bundle, std::shared_ptr<const Network> network = std::make_shared<ThresholdNetwork>(0.5f)) {
   return Pipeline::load(bundle.path, -1, std::move(network));
 }
 
 std::string zoo_bundle(const std::string& name) { return std::string(VOXD_SOURCE_DIR) + "/models/zoo/" + name; }
 
 bool equal(const HostVolume& a, const HostVolume& b) {
-  return a.dtype == b.dtype && a.geometry == b.geometry && std::equal(a.voxels.bytes().begin(), a.voxels.bytes().end(), b.voxels.bytes().begin(), b.voxels.bytes().end());
+  return a.dtype == b.dtype && a.geometry == b.geometry &&
+         std::equal(a.voxels.bytes().begin(), a.voxels.bytes().end(), b.voxels.bytes().begin(), b.voxels.bytes().end());
 }
 
 }  // namespace
@@ -47,13 +49,16 @@ TEST_CASE("a chain with an inverse ends on the image's grid, with labels where t
   const HostVolume& mask = result.at("pred");
   CHECK(mask.dtype == DType::u8);
   CHECK(mask.geometry == images[0].geometry);
-  for (std::size_t i = 0; i < mask.as<std::uint8_t>().size(); ++i) REQUIRE(mask.as<std::uint8_t>()[i] == (images[0].as<std::int16_t>()[i] > 50));
+  for (std::size_t i = 0; i < mask.as<std::uint8_t>().size(); ++i)
+    REQUIRE(mask.as<std::uint8_t>()[i] == (images[0].as<std::int16_t>()[i] > 50));
   CHECK(result.at("contour").dtype == DType::u8);
-  CHECK_THAT(message_of([&] { result.at("probabilities"); }), Contains("there is no output 'probabilities', only 'pred', 'contour'"));
+  CHECK_THAT(message_of([&] { result.at("probabilities"); }),
+             Contains("there is no output 'probabilities', only 'pred', 'contour'"));
 }
 
 TEST_CASE("a chain without an inverse keeps the grid that it ends on", "[pipeline]") {
-  const BundleFolder bundle(chain_config(load_step + "," + crop_step, argmax_step + R"(,{"_target_": "SaveImaged", "keys": "pred"})"));
+  const BundleFolder bundle(
+      chain_config(load_step + "," + crop_step, argmax_step + R"(,{"_target_": "SaveImaged", "keys": "pred"})"));
   Rig rig;
   const PipelineResult result = load(bundle)->run(images_of(ball()), rig.context);
   // The ball and the far voxel span these; the crop moves the first voxel's place.
@@ -84,7 +89,8 @@ TEST_CASE("the stages that a pipeline runs are timed, and it says how far it is"
   std::vector<std::pair<Stage, double>> reports;
   rig.context.progress = [&](Stage stage, double fraction) { reports.emplace_back(stage, fraction); };
   const PipelineResult result = load(bundle)->run(images_of(ball()), rig.context);
-  for (Stage stage : {Stage::pre, Stage::network, Stage::post}) CHECK(result.stage_ms[static_cast<std::size_t>(stage)] > 0);
+  for (Stage stage : {Stage::pre, Stage::network, Stage::post})
+    CHECK(result.stage_ms[static_cast<std::size_t>(stage)] > 0);
   CHECK(result.stage_ms[static_cast<std::size_t>(Stage::decode)] == 0);
   CHECK(result.peak_bytes > 0);
   REQUIRE(reports.size() > 8);
@@ -135,7 +141,8 @@ TEST_CASE("an image without foreground is refused in words, and the next one wor
     CAPTURE(kind.name);
     Rig rig(kind.make());
     const auto dark = images_of(volume_of<float>({8, 8, 8}, [](int, int, int) { return -1; }));
-    CHECK(message_of([&] { pipeline->run(dark, rig.context); }) == "the image has no voxel > 0 after ScaleIntensityRanged: nothing to segment");
+    CHECK(message_of([&] { pipeline->run(dark, rig.context); }) ==
+          "the image has no voxel > 0 after ScaleIntensityRanged: nothing to segment");
     CHECK(code_of([&] { pipeline->run(dark, rig.context); }) == "invalid_argument");
     CHECK_NOTHROW(pipeline->run(images_of(ball()), rig.context));
   }
@@ -145,7 +152,9 @@ TEST_CASE("images that the chain cannot take are refused by what is wrong with t
   const BundleFolder bundle;
   const auto pipeline = load(bundle);
   Rig rig;
-  const auto run = [&](std::vector<HostVolume> images) { return message_of([&] { pipeline->run(images, rig.context); }); };
+  const auto run = [&](std::vector<HostVolume> images) {
+    return message_of([&] { pipeline->run(images, rig.context); });
+  };
   CHECK(run({}) == "image: none was given");
   std::vector<HostVolume> two = images_of(ball());
   two.push_back(ball());
@@ -163,16 +172,20 @@ TEST_CASE("several images become the channels of one, if they share a grid", "[p
   const auto second = [](double shift) {
     Affine moved = lps;
     moved[2][3] += shift;
-    return volume_of<std::uint8_t>({40, 36, 20}, [](int, int, int z) { return z; }, moved);
+    return volume_of<std::uint8_t>(
+        {40, 36, 20}, [](int, int, int z) { return z; }, moved);
   };
   Rig rig;
   std::vector<HostVolume> images = images_of(ball());
   images.push_back(second(0));
   CHECK_NOTHROW(pipeline->run(images, rig.context));
   images[1] = second(1);
-  CHECK_THAT(message_of([&] { pipeline->run(images, rig.context); }), Contains("image[1]: lies elsewhere than image[0]"));
-  images[1] = volume_of<std::uint8_t>({40, 36, 21}, [](int, int, int z) { return z; }, lps);
-  CHECK(message_of([&] { pipeline->run(images, rig.context); }) == "image[1]: 40x36x21 voxels, but image[0] has 40x36x20");
+  CHECK_THAT(message_of([&] { pipeline->run(images, rig.context); }),
+             Contains("image[1]: lies elsewhere than image[0]"));
+  images[1] = volume_of<std::uint8_t>(
+      {40, 36, 21}, [](int, int, int z) { return z; }, lps);
+  CHECK(message_of([&] { pipeline->run(images, rig.context); }) ==
+        "image[1]: 40x36x21 voxels, but image[0] has 40x36x20");
 }
 
 TEST_CASE("a job beyond its memory budget ends with that, and gives everything back", "[pipeline]") {
@@ -183,20 +196,24 @@ TEST_CASE("a job beyond its memory budget ends with that, and gives everything b
   CHECK(rig.workspace.bytes_in_use() == 0);
 }
 
-TEST_CASE("the memory that a chain states for an image is what it then needs, or up to a fifth more", "[pipeline][memory]") {
+TEST_CASE("the memory that a chain states for an image is what it then needs, or up to a fifth more",
+          "[pipeline][memory]") {
   struct Case {
     const char* bundle;
     Int3 size;
   };
-  for (const Case& c : {Case{"brain_extraction", {181, 217, 181}}, Case{"brain_extraction", {64, 64, 64}}, Case{"spleen_seg", {256, 256, 100}}, Case{"spleen_seg", {64, 72, 80}}}) {
+  for (const Case& c : {Case{"brain_extraction", {181, 217, 181}}, Case{"brain_extraction", {64, 64, 64}},
+                        Case{"spleen_seg", {256, 256, 100}}, Case{"spleen_seg", {64, 72, 80}}}) {
     CAPTURE(c.bundle, c.size[0]);
     const auto pipeline = Pipeline::load(zoo_bundle(c.bundle), -1, std::make_shared<ThresholdNetwork>(0.3f));
     // Foreground up to the borders: the crop's box is not known beforehand and counts as the whole image.
-    const auto images = images_of(volume_of<std::int16_t>(c.size, [](int x, int y, int z) { return 1 + (x * 7 + y * 3 + z) % 160; }, lps));
+    const auto images = images_of(volume_of<std::int16_t>(
+        c.size, [](int x, int y, int z) { return 1 + (x * 7 + y * 3 + z) % 160; }, lps));
     Rig rig;
     const PipelineResult result = pipeline->run(images, rig.context);
     const std::int64_t stated = pipeline->peak_bytes(DType::i16, 1, c.size);
-    std::cout << c.bundle << ' ' << to_string(c.size) << ": stated " << stated << ", measured " << result.peak_bytes << '\n';
+    std::cout << c.bundle << ' ' << to_string(c.size) << ": stated " << stated << ", measured " << result.peak_bytes
+              << '\n';
     CHECK(stated >= result.peak_bytes);
     CHECK(static_cast<double>(stated) <= 1.2 * static_cast<double>(result.peak_bytes));
   }
@@ -205,12 +222,15 @@ TEST_CASE("the memory that a chain states for an image is what it then needs, or
 TEST_CASE("stating the memory of an absurd image is refused instead of overflowing", "[pipeline][memory]") {
   const BundleFolder bundle;
   const auto pipeline = load(bundle);
-  CHECK(code_of([&] { pipeline->peak_bytes(DType::f64, 2'000'000'000, {2'000'000'000, 2'000'000'000, 2'000'000'000}); }) == "invalid_argument");
+  CHECK(code_of([&] {
+          pipeline->peak_bytes(DType::f64, 2'000'000'000, {2'000'000'000, 2'000'000'000, 2'000'000'000});
+        }) == "invalid_argument");
 }
 
 TEST_CASE("voxels that nobody will look at again are given back before the chain ends", "[pipeline][memory]") {
   const std::string steps = scale_step + "," + scale_step + "," + scale_step + "," + scale_step;
-  const BundleFolder bundle(chain_config(load_step + "," + steps, argmax_step + R"(,{"_target_": "SaveImaged", "keys": "pred"})"));
+  const BundleFolder bundle(
+      chain_config(load_step + "," + steps, argmax_step + R"(,{"_target_": "SaveImaged", "keys": "pred"})"));
   Rig rig;
   const auto images = images_of(ball());
   const PipelineResult result = load(bundle)->run(images, rig.context);
@@ -224,11 +244,16 @@ TEST_CASE("a network file that is absent, changed or broken keeps the pipeline f
   CHECK(message_of([&] { Pipeline::load(missing.path); }) == "demo/models/model.ts: there is no such file");
   const BundleFolder broken;
   write_file(broken.path / "models" / "model.ts", "not a network");
-  CHECK_THAT(message_of([&] { Pipeline::load(broken.path); }), Contains("demo/models/model.ts: cannot be loaded as TorchScript: "));
+  CHECK_THAT(message_of([&] { Pipeline::load(broken.path); }),
+             Contains("demo/models/model.ts: cannot be loaded as TorchScript: "));
   // The SHA-256 of "abc", a published test vector.
-  const BundleFolder pinned(plain_chain(), plain_metadata, R"({"sha256": "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"})");
+  const BundleFolder pinned(plain_chain(), plain_metadata,
+                            R"({"sha256": "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"})");
   write_file(pinned.path / "models" / "model.ts", "abd");
-  CHECK_THAT(message_of([&] { Pipeline::load(pinned.path); }), Contains("its SHA-256 is a52d159f262b2c6ddb724a61840befc36eb30c88877a4030b65cbe86298449c9, serving.json says ba7816"));
+  CHECK_THAT(
+      message_of([&] { Pipeline::load(pinned.path); }),
+      Contains(
+          "its SHA-256 is a52d159f262b2c6ddb724a61840befc36eb30c88877a4030b65cbe86298449c9, serving.json says ba7816"));
   CHECK(code_of([&] { Pipeline::load(pinned.path); }) == "failed_precondition");
   write_file(pinned.path / "models" / "model.ts", "abc");
   CHECK_THAT(message_of([&] { Pipeline::load(pinned.path); }), Contains("cannot be loaded as TorchScript"));

@@ -38,11 +38,14 @@ TEST_CASE("a bad bundle does not keep the others from serving, and says why", "[
   CHECK(list[0].name == "good");
   CHECK(list[0].ready);
   CHECK(list[1].reason == "no_network/models/model.ts: there is no such file");
-  CHECK_THAT(list[2].reason, Contains("typo/configs/inference.json: postprocessing.transforms[0]._target_") && Contains("did you mean 'AsDiscreted'?"));
+  CHECK_THAT(list[2].reason, Contains("typo/configs/inference.json: postprocessing.transforms[0]._target_") &&
+                                 Contains("did you mean 'AsDiscreted'?"));
   CHECK(code_of([&] { repository.find("typo"); }) == "unavailable");
-  CHECK_THAT(message_of([&] { repository.find("no_network"); }), Contains("model 'no_network' is not ready: no_network/models/model.ts"));
+  CHECK_THAT(message_of([&] { repository.find("no_network"); }),
+             Contains("model 'no_network' is not ready: no_network/models/model.ts"));
   CHECK(message_of([&] { repository.find("x"); }) == "Request for unknown model: 'x' is not found");
-  CHECK(message_of([&] { repository.find("good", "2"); }) == "Request for unknown model: 'good' version 2 is not found");
+  CHECK(message_of([&] { repository.find("good", "2"); }) ==
+        "Request for unknown model: 'good' version 2 is not found");
   CHECK(code_of([&] { repository.find("x"); }) == "not_found");
 }
 
@@ -74,7 +77,8 @@ TEST_CASE("a model stays alive for the job that holds it", "[repository]") {
   const BundleFolder bundle;
   std::shared_ptr<const Model> held;
   {
-    const ModelRepository repository({{"demo", "1", Pipeline::load(bundle.path, -1, std::make_shared<ThresholdNetwork>(0.5f))}});
+    const ModelRepository repository(
+        {{"demo", "1", Pipeline::load(bundle.path, -1, std::make_shared<ThresholdNetwork>(0.5f))}});
     held = repository.find("demo");
     CHECK(repository.ready());
   }

@@ -11,7 +11,9 @@ using Catch::Matchers::Contains;
 namespace {
 
 Config step_config(const std::string& step) {
-  return Config::parse(R"({"preprocessing": {"_target_": "Compose"}, "other": {"_target_": "Compose"}, "t": )" + step + "}", Config::Format::json, "inference.json");
+  return Config::parse(
+      R"({"preprocessing": {"_target_": "Compose"}, "other": {"_target_": "Compose"}, "t": )" + step + "}",
+      Config::Format::json, "inference.json");
 }
 
 std::unique_ptr<const Step> make(const std::string& step) {
@@ -43,14 +45,17 @@ struct Chain {
 };
 
 HostVolume ramp(const Int3& size, const Affine& affine = identity_affine()) {
-  return volume_of<std::int16_t>(size, [](int x, int y, int z) { return 100 * x + 10 * y + z; }, affine);
+  return volume_of<std::int16_t>(
+      size, [](int x, int y, int z) { return 100 * x + 10 * y + z; }, affine);
 }
 
 }  // namespace
 
 TEST_CASE("LoadImaged makes float32 of every type, and changes no value", "[steps]") {
   Chain chain(ramp({3, 4, 5}));
-  const HostVolume result = chain.then(R"({"_target_": "LoadImaged", "keys": "image", "image_only": "True", "reader": "ITKReader"})").result();
+  const HostVolume result =
+      chain.then(R"({"_target_": "LoadImaged", "keys": "image", "image_only": "True", "reader": "ITKReader"})")
+          .result();
   REQUIRE(result.dtype == DType::f32);
   CHECK(result.as<float>()[59] == 234);
   CHECK(chain.trace().empty());
@@ -60,7 +65,8 @@ TEST_CASE("EnsureChannelFirstd and EnsureTyped leave a volume as it is", "[steps
   Chain chain(ramp({3, 4, 5}));
   chain.then(R"({"_target_": "EnsureChannelFirstd", "keys": "image", "channel_dim": "no_channel"})");
   CHECK(chain.result().dtype == DType::i16);
-  chain.then(R"({"_target_": "EnsureTyped", "keys": ["image"], "device": "$torch.device('cpu') ", "track_meta": true})");
+  chain.then(
+      R"({"_target_": "EnsureTyped", "keys": ["image"], "device": "$torch.device('cpu') ", "track_meta": true})");
   CHECK(chain.result().dtype == DType::i16);
   chain.then(R"({"_target_": "EnsureTyped", "keys": "image", "dtype": "$torch.float32"})");
   CHECK(chain.result().dtype == DType::f32);
@@ -68,12 +74,14 @@ TEST_CASE("EnsureChannelFirstd and EnsureTyped leave a volume as it is", "[steps
 
 TEST_CASE("intensity steps compute MONAI's formula with the bundle's parameters", "[steps]") {
   Chain chain(ramp({2, 2, 2}));
-  chain.then(R"({"_target_": "ScaleIntensityRanged", "keys": "image", "a_min": 0, "a_max": 100, "b_min": 0, "b_max": 2, "clip": true})");
+  chain.then(
+      R"({"_target_": "ScaleIntensityRanged", "keys": "image", "a_min": 0, "a_max": 100, "b_min": 0, "b_max": 2, "clip": true})");
   CHECK(chain.result().as<float>()[7] == 2);
   CHECK(chain.result().as<float>()[3] == Approx(0.22f));
   chain.then(R"({"_target_": "NormalizeIntensityd", "keys": "image", "subtrahend": 1, "divisor": 2})");
   CHECK(chain.result().as<float>()[7] == 0.5f);
-  chain.then(R"({"_target_": "ScaleIntensityRangePercentilesd", "keys": "image", "lower": 0, "upper": 100, "b_min": 0, "b_max": 1})");
+  chain.then(
+      R"({"_target_": "ScaleIntensityRangePercentilesd", "keys": "image", "lower": 0, "upper": 100, "b_min": 0, "b_max": 1})");
   CHECK(chain.result().as<float>()[7] == Approx(1));
   CHECK(chain.result().as<float>()[0] == 0);
 }
@@ -123,7 +131,8 @@ TEST_CASE("post-processing steps make a label map, its largest part and its cont
   CHECK(chain.result().as<std::uint8_t>()[342] == 1);
   chain.then(R"({"_target_": "KeepLargestConnectedComponentd", "keys": "image", "applied_labels": [1]})");
   CHECK(chain.result().as<std::uint8_t>()[342] == 0);
-  chain.then(R"({"_target_": "CopyItemsd", "keys": "image", "names": "contour"})").then(R"({"_target_": "LabelToContourd", "keys": "contour"})");
+  chain.then(R"({"_target_": "CopyItemsd", "keys": "image", "names": "contour"})")
+      .then(R"({"_target_": "LabelToContourd", "keys": "contour"})");
   const HostVolume mask = chain.result(), contour = chain.result("contour");
   CHECK(std::count(mask.as<std::uint8_t>().begin(), mask.as<std::uint8_t>().end(), 1) == 27);
   CHECK(std::count(contour.as<std::uint8_t>().begin(), contour.as<std::uint8_t>().end(), 1) == 26);
@@ -131,7 +140,9 @@ TEST_CASE("post-processing steps make a label map, its largest part and its cont
 
 TEST_CASE("SaveImaged keeps an item as it is at that point of the chain", "[steps]") {
   Chain chain(ramp({2, 2, 2}));
-  chain.then(R"({"_target_": "SaveImaged", "keys": "image", "output_dir": "$os.getcwd() ", "output_dtype": "uint8", "resample": false})")
+  chain
+      .then(
+          R"({"_target_": "SaveImaged", "keys": "image", "output_dir": "$os.getcwd() ", "output_dtype": "uint8", "resample": false})")
       .then(R"({"_target_": "ScaleIntensityRanged", "keys": "image", "a_min": 0, "a_max": 1})");
   REQUIRE(chain.dictionary.outputs.size() == 1);
   CHECK(chain.dictionary.outputs[0].first == "image");
@@ -141,23 +152,37 @@ TEST_CASE("SaveImaged keeps an item as it is at that point of the chain", "[step
 TEST_CASE("an unknown transform is refused by name, with the nearest that there is", "[steps]") {
   CHECK(refusal(R"({"_target_": "Resizedd", "keys": "image"})") ==
         "inference.json: t._target_: the transform 'Resizedd' is not supported; did you mean 'Resized'?");
-  CHECK_THAT(refusal(R"({"_target_": "Activationsd", "keys": "pred", "softmax": true})"), Contains("the transform 'Activationsd' is not supported"));
+  CHECK_THAT(refusal(R"({"_target_": "Activationsd", "keys": "pred", "softmax": true})"),
+             Contains("the transform 'Activationsd' is not supported"));
   CHECK_THAT(refusal(R"({"keys": "pred"})"), Contains("the transform '' is not supported"));
 }
 
 TEST_CASE("what a step does not support is refused with its path", "[steps]") {
-  CHECK_THAT(refusal(R"({"_target_": "LoadImaged", "keys": "image", "reader": "NumpyReader"})"), Contains("t.reader: 'NumpyReader' is not supported"));
+  CHECK_THAT(refusal(R"({"_target_": "LoadImaged", "keys": "image", "reader": "NumpyReader"})"),
+             Contains("t.reader: 'NumpyReader' is not supported"));
   CHECK_THAT(refusal(R"({"_target_": "LoadImaged"})"), Contains("t.keys: is missing"));
-  CHECK_THAT(refusal(R"({"_target_": "LoadImaged", "keys": "image", "allow_missing_keys": true})"), Contains("t.allow_missing_keys: True is not supported"));
-  CHECK_THAT(refusal(R"({"_target_": "EnsureTyped", "keys": "image", "dtype": "float16"})"), Contains("t.dtype: 'float16'"));
-  CHECK_THAT(refusal(R"({"_target_": "EnsureTyped", "keys": "image", "data_type": "numpy"})"), Contains("t.data_type: 'numpy'"));
-  CHECK_THAT(refusal(R"({"_target_": "EnsureChannelFirstd", "keys": "image", "channel_dim": -1})"), Contains("t.channel_dim: -1 is not supported"));
-  CHECK_THAT(refusal(R"({"_target_": "Invertd", "keys": "pred", "transform": "@other", "orig_keys": "image"})"), Contains("t.transform: only '@preprocessing'"));
-  CHECK_THAT(refusal(R"({"_target_": "Invertd", "keys": "pred", "transform": "@preprocessing", "orig_keys": ["a", "b"]})"), Contains("t.orig_keys: 2 values for 1 keys"));
-  CHECK_THAT(refusal(R"({"_target_": "CopyItemsd", "keys": "pred", "times": 2, "names": "contour"})"), Contains("t.names: 1 names for 2 copies of 1 keys"));
-  CHECK_THAT(refusal(R"({"_target_": "CopyItemsd", "keys": "pred", "times": 99, "names": "contour"})"), Contains("t.times: expected 1 to 16"));
-  CHECK_THAT(refusal(R"({"_target_": "SaveImaged", "keys": "pred", "resample": true})"), Contains("t.resample: True is not supported"));
-  CHECK_THAT(refusal(R"({"_target_": "Resized", "keys": ["a", "b"], "spatial_size": 3, "mode": ["area", "area", "area"]})"), Contains("t.mode: 3 values for 2 keys"));
+  CHECK_THAT(refusal(R"({"_target_": "LoadImaged", "keys": "image", "allow_missing_keys": true})"),
+             Contains("t.allow_missing_keys: True is not supported"));
+  CHECK_THAT(refusal(R"({"_target_": "EnsureTyped", "keys": "image", "dtype": "float16"})"),
+             Contains("t.dtype: 'float16'"));
+  CHECK_THAT(refusal(R"({"_target_": "EnsureTyped", "keys": "image", "data_type": "numpy"})"),
+             Contains("t.data_type: 'numpy'"));
+  CHECK_THAT(refusal(R"({"_target_": "EnsureChannelFirstd", "keys": "image", "channel_dim": -1})"),
+             Contains("t.channel_dim: -1 is not supported"));
+  CHECK_THAT(refusal(R"({"_target_": "Invertd", "keys": "pred", "transform": "@other", "orig_keys": "image"})"),
+             Contains("t.transform: only '@preprocessing'"));
+  CHECK_THAT(
+      refusal(R"({"_target_": "Invertd", "keys": "pred", "transform": "@preprocessing", "orig_keys": ["a", "b"]})"),
+      Contains("t.orig_keys: 2 values for 1 keys"));
+  CHECK_THAT(refusal(R"({"_target_": "CopyItemsd", "keys": "pred", "times": 2, "names": "contour"})"),
+             Contains("t.names: 1 names for 2 copies of 1 keys"));
+  CHECK_THAT(refusal(R"({"_target_": "CopyItemsd", "keys": "pred", "times": 99, "names": "contour"})"),
+             Contains("t.times: expected 1 to 16"));
+  CHECK_THAT(refusal(R"({"_target_": "SaveImaged", "keys": "pred", "resample": true})"),
+             Contains("t.resample: True is not supported"));
+  CHECK_THAT(
+      refusal(R"({"_target_": "Resized", "keys": ["a", "b"], "spatial_size": 3, "mode": ["area", "area", "area"]})"),
+      Contains("t.mode: 3 values for 2 keys"));
   CHECK_THAT(refusal(R"({"_target_": "CropForegroundd", "keys": "image"})"), Contains("t.source_key: is missing"));
 }
 

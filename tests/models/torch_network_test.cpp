@@ -30,7 +30,8 @@ std::vector<float> run(const Network& network, const HostVolume& image, Rig& rig
 }
 
 HostVolume waves(const Int3& size) {
-  return volume_of<float>(size, [](int x, int y, int z) { return static_cast<float>((x * 5 + y * 3 + z * 7) % 17) / 17.0f; });
+  return volume_of<float>(size,
+                          [](int x, int y, int z) { return static_cast<float>((x * 5 + y * 3 + z * 7) % 17) / 17.0f; });
 }
 
 }  // namespace
@@ -66,7 +67,8 @@ TEST_CASE("one network serves several threads and shapes at once, each with its 
   for (std::size_t i = 0; i < sizes.size(); ++i) {
     REQUIRE(together[i].size() == alone[i].size());
     float largest = 0;
-    for (std::size_t j = 0; j < alone[i].size(); ++j) largest = std::max(largest, std::abs(alone[i][j] - together[i][j]));
+    for (std::size_t j = 0; j < alone[i].size(); ++j)
+      largest = std::max(largest, std::abs(alone[i][j] - together[i][j]));
     CHECK(largest < 1e-4f);
   }
 }

@@ -29,7 +29,8 @@ bool skipped(const std::string& test) {
 
 Config read_inference(const fs::path& bundle) {
   for (const char* file : {"inference.json", "inference.yaml"})
-    if (fs::exists(bundle / "configs" / file)) return Config::read(bundle / "configs" / file, bundle.filename().string() + "/configs/" + file);
+    if (fs::exists(bundle / "configs" / file))
+      return Config::read(bundle / "configs" / file, bundle.filename().string() + "/configs/" + file);
   FAIL("no inference config in " << bundle);
   throw;
 }
@@ -49,8 +50,11 @@ TEST_CASE("each real bundle of the zoo is read, or refused for what it needs and
       {"prostate_mri_anatomy", "the transform 'Spacingd' is not supported"},
       {"renalStructures_CECT_segmentation", "preprocessing.transforms[0].keys: several images"},
       {"renalStructures_UNEST_segmentation", "the transform 'Spacingd' is not supported"},
-      {"spleen_ct_segmentation", "configs/inference.json: preprocessing.transforms[3]._target_: the transform 'Spacingd' is not supported"},
-      {"spleen_deepedit_annotation", "deepedit_transforms[0]._target_: 'scripts.transforms.OrientationGuidanceMultipleLabelDeepEditd' is the bundle's own Python code"},
+      {"spleen_ct_segmentation",
+       "configs/inference.json: preprocessing.transforms[3]._target_: the transform 'Spacingd' is not supported"},
+      {"spleen_deepedit_annotation",
+       "deepedit_transforms[0]._target_: 'scripts.transforms.OrientationGuidanceMultipleLabelDeepEditd' is the "
+       "bundle's own Python code"},
       {"swin_unetr_btcv_segmentation", "the transform 'Spacingd' is not supported"},
       {"ventricular_short_axis_3label", "the transform 'ScaleIntensityd' is not supported"},
       {"vista3d", "the transform 'Spacingd' is not supported"},
@@ -65,8 +69,7 @@ TEST_CASE("each real bundle of the zoo is read, or refused for what it needs and
     ++seen;
     const std::string refusal = message_of([&] { read_bundle(entry.path(), false); });
     INFO(refusal);
-    if (const auto reason = reasons.find(name); reason != reasons.end())
-      CHECK_THAT(refusal, Contains(reason->second));
+    if (const auto reason = reasons.find(name); reason != reasons.end()) CHECK_THAT(refusal, Contains(reason->second));
     CHECK((refusal.empty() || refusal.find(name + "/configs/") == 0));
   }
   CHECK(seen >= 16);
@@ -97,6 +100,7 @@ TEST_CASE("values behind expressions of real bundles are the ones that MONAI com
   CHECK(deepedit.resolve("preprocessing::transforms").as<ConfigList>()->size() == 10);
   CHECK(to_text(deepedit.resolve("network_def::in_channels")) == "3");
   const Config nodule = read_inference(zoo() / "lung_nodule_ct_detection");
-  CHECK_THAT(to_text(nodule.resolve("preprocessing::transforms")), Catch::StartsWith("[@preprocessing::transforms::0, @preprocessing::transforms::2, "));
+  CHECK_THAT(to_text(nodule.resolve("preprocessing::transforms")),
+             Catch::StartsWith("[@preprocessing::transforms::0, @preprocessing::transforms::2, "));
   CHECK(nodule.resolve("preprocessing::transforms").as<ConfigList>()->size() == 5);
 }
