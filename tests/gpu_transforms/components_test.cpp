@@ -51,18 +51,26 @@ std::vector<float> expected(const HostVolume& volume, const Params& p) {
   const std::vector<float> voxels = as_floats(volume);
   Grid<float> values(volume.channels, volume.geometry.size, 0);
   for (int c = 0; c < volume.channels; ++c)
-    for_each_voxel(values.size(), [&](int x, int y, int z) { values.at(c, x, y, z) = voxels[values.index(c, x, y, z)]; });
+    for_each_voxel(values.size(),
+                   [&](int x, int y, int z) { values.at(c, x, y, z) = voxels[values.index(c, x, y, z)]; });
   const bool onehot = p.is_onehot.value_or(volume.channels > 1);
   const std::vector<int> labels = applied(values, volume.channels, p, onehot);
   if (p.independent) {
     for (const int label : labels) {
       const int c = onehot ? label : 0;
-      erase(values, c, mask_where(values.size(), [&](int x, int y, int z) { return onehot ? values.at(c, x, y, z) > 0 : values.at(0, x, y, z) == static_cast<float>(label); }), p);
+      erase(values, c,
+            mask_where(values.size(),
+                       [&](int x, int y, int z) {
+                         return onehot ? values.at(c, x, y, z) > 0 : values.at(0, x, y, z) == static_cast<float>(label);
+                       }),
+            p);
     }
     return values.voxels();
   }
   const Grid<int> mask = mask_where(values.size(), [&](int x, int y, int z) {
-    return std::any_of(labels.begin(), labels.end(), [&](int label) { return onehot ? values.at(label, x, y, z) == 1 : values.at(0, x, y, z) == static_cast<float>(label); });
+    return std::any_of(labels.begin(), labels.end(), [&](int label) {
+      return onehot ? values.at(label, x, y, z) == 1 : values.at(0, x, y, z) == static_cast<float>(label);
+    });
   });
   for (const int label : onehot ? labels : std::vector<int>{0}) erase(values, label, mask, p);
   return values.voxels();
@@ -81,7 +89,8 @@ void check(const HostVolume& volume, const Params& params) {
 HostVolume mask_of(const Int3& size, const std::vector<Int3>& voxels) {
   HostVolume volume = make_host_volume(DType::u8, 1, {size, identity_affine()});
   std::fill(volume.as<std::uint8_t>().begin(), volume.as<std::uint8_t>().end(), std::uint8_t{0});
-  for (const auto& [x, y, z] : voxels) volume.as<std::uint8_t>()[static_cast<std::size_t>((x * size[1] + y) * size[2] + z)] = 1;
+  for (const auto& [x, y, z] : voxels)
+    volume.as<std::uint8_t>()[static_cast<std::size_t>((x * size[1] + y) * size[2] + z)] = 1;
   return volume;
 }
 
@@ -105,7 +114,8 @@ TEST_CASE("labels are cleaned one by one, together, or as channels, as MONAI doe
   for (int round = 0; round < 60; ++round) {
     const DType types[] = {DType::u8, DType::u16, DType::f32};
     const bool onehot = random.one_in(2);
-    const HostVolume volume = random.labels(types[round % 3], onehot ? 4 : 1, random.size(12), onehot ? 1 : 3, random.real(0.3, 0.95));
+    const HostVolume volume =
+        random.labels(types[round % 3], onehot ? 4 : 1, random.size(12), onehot ? 1 : 3, random.real(0.3, 0.95));
     Params params;
     if (!random.one_in(3)) params.applied_labels = random.one_in(2) ? std::vector<int>{2} : std::vector<int>{3, 1, 3};
     params.independent = random.one_in(2);
@@ -130,8 +140,14 @@ TEST_CASE("neighbours count by the sides, edges or corners that they share", "[c
   const auto kept = [](const HostVolume& volume, int connectivity) {
     std::size_t count = 0;
     on_every_backend(
-        volume, [&](const DeviceVolume& v, Workspace& w) { return keep_largest_connected_component(v, keep({1}, connectivity), w); },
-        [&](const HostVolume& result) { count = static_cast<std::size_t>(std::count(result.as<std::uint8_t>().begin(), result.as<std::uint8_t>().end(), std::uint8_t{1})); });
+        volume,
+        [&](const DeviceVolume& v, Workspace& w) {
+          return keep_largest_connected_component(v, keep({1}, connectivity), w);
+        },
+        [&](const HostVolume& result) {
+          count = static_cast<std::size_t>(
+              std::count(result.as<std::uint8_t>().begin(), result.as<std::uint8_t>().end(), std::uint8_t{1}));
+        });
     return count;
   };
   for (int dx = -1; dx <= 1; ++dx)
@@ -141,7 +157,8 @@ TEST_CASE("neighbours count by the sides, edges or corners that they share", "[c
         if (axes == 0) continue;
         const HostVolume volume = mask_of({3, 3, 3}, {{1, 1, 1}, {1 + dx, 1 + dy, 1 + dz}});
         CAPTURE(dx, dy, dz);
-        for (int connectivity = 1; connectivity <= 3; ++connectivity) REQUIRE(kept(volume, connectivity) == (axes <= connectivity ? 2 : 1));
+        for (int connectivity = 1; connectivity <= 3; ++connectivity)
+          REQUIRE(kept(volume, connectivity) == (axes <= connectivity ? 2 : 1));
       }
 }
 
@@ -149,12 +166,15 @@ TEST_CASE("of equal components the first in raster order is kept", "[components]
   const HostVolume volume = mask_of({5, 5, 70}, {{0, 4, 69}, {0, 4, 68}, {2, 2, 2}, {2, 2, 3}, {4, 0, 0}, {4, 0, 1}});
   on_every_backend(
       volume, [](const DeviceVolume& v, Workspace& w) { return keep_largest_connected_component(v, keep({1}), w); },
-      [](const HostVolume& result) { REQUIRE(as_floats(result) == as_floats(mask_of({5, 5, 70}, {{0, 4, 69}, {0, 4, 68}}))); });
+      [](const HostVolume& result) {
+        REQUIRE(as_floats(result) == as_floats(mask_of({5, 5, 70}, {{0, 4, 69}, {0, 4, 68}})));
+      });
 }
 
 TEST_CASE("a full volume is one component and an empty one none", "[components]") {
   for (const DType dtype : {DType::u8, DType::f32})
-    for (const double background : {0.0, 1.0}) check(Random(73).labels(dtype, 1, {5, 6, 77}, 1, background), keep({1}, 1));
+    for (const double background : {0.0, 1.0})
+      check(Random(73).labels(dtype, 1, {5, 6, 77}, 1, background), keep({1}, 1));
 }
 
 TEST_CASE("a label that does not occur, or that the type cannot hold, changes nothing", "[components]") {
@@ -162,13 +182,15 @@ TEST_CASE("a label that does not occur, or that the type cannot hold, changes no
   for (const int label : {7, 256, 70000, -1}) {
     CAPTURE(label);
     on_every_backend(
-        volume, [&](const DeviceVolume& v, Workspace& w) { return keep_largest_connected_component(v, keep({label}), w); },
+        volume,
+        [&](const DeviceVolume& v, Workspace& w) { return keep_largest_connected_component(v, keep({label}), w); },
         [&](const HostVolume& result) { REQUIRE(as_floats(result) == as_floats(volume)); });
   }
 }
 
 TEST_CASE("the result is the same however the threads come by", "[components]") {
-  const HostVolume volume = Random(75).labels(DType::u8, 1, {60, 60, 60}, 1, 0.88);  // near percolation: large ragged components
+  const HostVolume volume =
+      Random(75).labels(DType::u8, 1, {60, 60, 60}, 1, 0.88);  // near percolation: large ragged components
   std::vector<float> first;
   for (int round = 0; round < 5; ++round)
     on_every_backend(
@@ -181,8 +203,11 @@ TEST_CASE("the result is the same however the threads come by", "[components]") 
 
 TEST_CASE("wrong connectivities, numbers, channels, labels and types are refused by name", "[components]") {
   Bench bench("serial", make_cpu_stream(Backend::serial));
-  const auto run = [&](const HostVolume& host, const Params& params) { keep_largest_connected_component(upload(host, bench.workspace()), params, bench.workspace()); };
-  const HostVolume volume = Random(76).labels(DType::u8, 1, {4, 4, 4}, 1, 0.5), onehot = Random(77).labels(DType::u8, 2, {4, 4, 4}, 1, 0.5);
+  const auto run = [&](const HostVolume& host, const Params& params) {
+    keep_largest_connected_component(upload(host, bench.workspace()), params, bench.workspace());
+  };
+  const HostVolume volume = Random(76).labels(DType::u8, 1, {4, 4, 4}, 1, 0.5),
+                   onehot = Random(77).labels(DType::u8, 2, {4, 4, 4}, 1, 0.5);
   REQUIRE_THROWS_WITH(run(volume, keep({1}, 4)), Catch::Contains("connectivity: 4"));
   REQUIRE_THROWS_WITH(run(volume, keep({1}, 3, 0)), Catch::Contains("num_components: 0"));
   REQUIRE_THROWS_WITH(run(onehot, keep({2})), Catch::Contains("applied_labels: 2"));
@@ -190,7 +215,8 @@ TEST_CASE("wrong connectivities, numbers, channels, labels and types are refused
   HostVolume soft = Random(79).labels(DType::f32, 1, {4, 4, 4}, 1, 0.5);
   soft.as<float>()[3] = 0.5f;
   REQUIRE_THROWS_WITH(run(soft, {}), Catch::Contains("whole number"));
-  REQUIRE_THROWS_WITH(run(make_host_volume(DType::u8, 1, {{1, 1, 32768}, identity_affine()}), keep({1})), Catch::Contains("32768 voxels along Z"));
+  REQUIRE_THROWS_WITH(run(make_host_volume(DType::u8, 1, {{1, 1, 32768}, identity_affine()}), keep({1})),
+                      Catch::Contains("32768 voxels along Z"));
 }
 
 TEST_CASE("components hold the output, a bit per voxel, 8 bytes per row and 12 per run", "[components]") {
@@ -201,6 +227,7 @@ TEST_CASE("components hold the output, a bit per voxel, 8 bytes per row and 12 p
     for (std::size_t i = 0; i < voxels.size(); ++i) count += voxels[i] != 0 && (i % 64 == 0 || voxels[i - 1] == 0);
     return count;
   }();
-  const std::int64_t peak = peak_bytes_of(volume, [](const DeviceVolume& v, Workspace& w) { return keep_largest_connected_component(v, keep({1}), w); });
+  const std::int64_t peak = peak_bytes_of(
+      volume, [](const DeviceVolume& v, Workspace& w) { return keep_largest_connected_component(v, keep({1}), w); });
   REQUIRE(peak <= 30 * 30 * 64 + 30 * 30 * 64 / 8 + 8 * (30 * 30 + 1) + 12 * runs + 1024);
 }

@@ -34,7 +34,8 @@ void check(const HostVolume& volume, float tolerance = 0) {
     REQUIRE(result.geometry == volume.geometry);
     const std::vector<float> got = as_floats(result);
     float worst = 0;
-    for (std::size_t i = 0; i < got.size(); ++i) worst = same(got[i], wanted[i]) ? worst : std::max(worst, std::abs(got[i] - wanted[i]));
+    for (std::size_t i = 0; i < got.size(); ++i)
+      worst = same(got[i], wanted[i]) ? worst : std::max(worst, std::abs(got[i] - wanted[i]));
     REQUIRE(worst <= tolerance);
   });
 }
@@ -46,7 +47,8 @@ TEST_CASE("the contour of a mask is the mask without its erosion", "[contour]") 
   CAPTURE(random.seed());
   for (int round = 0; round < 30; ++round) {
     const DType types[] = {DType::u8, DType::u16, DType::f32};
-    const HostVolume volume = random.labels(types[round % 3], random.between(1, 3), random.size(12), 1, random.one_in(2) ? 0.02 : 0.4);
+    const HostVolume volume =
+        random.labels(types[round % 3], random.between(1, 3), random.size(12), 1, random.one_in(2) ? 0.02 : 0.4);
     CAPTURE(round, to_string(volume.geometry.size));
     check(volume);
   }
@@ -57,7 +59,8 @@ TEST_CASE("several labels follow the formula, not the label", "[contour]") {
   CAPTURE(random.seed());
   for (int round = 0; round < 30; ++round) {
     const DType types[] = {DType::u8, DType::u16, DType::f32};
-    const HostVolume volume = random.labels(types[round % 3], random.between(1, 2), random.size(12), round % 2 == 0 ? 3 : 255, 0.3);
+    const HostVolume volume =
+        random.labels(types[round % 3], random.between(1, 2), random.size(12), round % 2 == 0 ? 3 : 255, 0.3);
     CAPTURE(round, to_string(volume.geometry.size));
     check(volume);
   }

@@ -8,7 +8,9 @@ using namespace voxd::test;
 
 namespace {
 
-Resize to_size(const Int3& size, Interpolation mode) { return {.spatial_size = {size[0], size[1], size[2]}, .longest = false, .mode = mode, .align_corners = false}; }
+Resize to_size(const Int3& size, Interpolation mode) {
+  return {.spatial_size = {size[0], size[1], size[2]}, .longest = false, .mode = mode, .align_corners = false};
+}
 
 }  // namespace
 
@@ -20,7 +22,9 @@ TEST_CASE("undoing an orientation restores every voxel and the exact affine", "[
     CAPTURE(axcodes, axcodes_of(volume.geometry.affine));
     on_every_backend(
         volume,
-        [&](const DeviceVolume& v, Workspace& w) { return invert(orientation(v, axcodes, w), {AppliedOrientation{v.geometry()}}, false, w); },
+        [&](const DeviceVolume& v, Workspace& w) {
+          return invert(orientation(v, axcodes, w), {AppliedOrientation{v.geometry()}}, false, w);
+        },
         [&](const HostVolume& result) {
           REQUIRE(result.geometry == volume.geometry);
           REQUIRE(differences(result, Grid<float>(volume).voxels()) == 0);
@@ -36,7 +40,10 @@ TEST_CASE("undoing a crop puts the box back and 0 around it", "[invert]") {
     if (x >= 4 || y < 1 || z < 3 || z >= 6) wanted.at(0, x, y, z) = 0;
   });
   on_every_backend(
-      volume, [&](const DeviceVolume& v, Workspace& w) { return invert(crop(v, box, 9, w), {AppliedCrop{v.geometry(), box}}, false, w); },
+      volume,
+      [&](const DeviceVolume& v, Workspace& w) {
+        return invert(crop(v, box, 9, w), {AppliedCrop{v.geometry(), box}}, false, w);
+      },
       [&](const HostVolume& result) {
         REQUIRE(result.geometry == volume.geometry);
         REQUIRE(differences(result, wanted.voxels()) == 0);
@@ -51,12 +58,16 @@ TEST_CASE("undoing a resize resizes back in the same mode, or to the nearest vox
     const std::vector<float> wanted = [&] {
       if (!nearest) return pooled(Grid<float>(small), 1, {9, 10, 11}).voxels();
       std::vector<float> picked;
-      for_each_voxel({9, 10, 11}, [&](int x, int y, int z) { picked.push_back(Grid<float>(small).at(0, x * 6 / 9, y * 14 / 10, z)); });
+      for_each_voxel({9, 10, 11}, [&](int x, int y, int z) {
+        picked.push_back(Grid<float>(small).at(0, x * 6 / 9, y * 14 / 10, z));
+      });
       return picked;
     }();
     on_every_backend(
         small,
-        [&](const DeviceVolume& v, Workspace& w) { return invert(v, {AppliedResize{volume.geometry, to_size(net, Interpolation::area)}}, nearest, w); },
+        [&](const DeviceVolume& v, Workspace& w) {
+          return invert(v, {AppliedResize{volume.geometry, to_size(net, Interpolation::area)}}, nearest, w);
+        },
         [&](const HostVolume& result) {
           REQUIRE(result.geometry == volume.geometry);
           REQUIRE(differences(result, wanted) == 0);
@@ -70,7 +81,9 @@ TEST_CASE("a whole chain ends on the grid it began with, and a mask lies where t
   for (int round = 0; round < 10; ++round) {
     HostVolume volume = random.intensities(DType::f32, 1, {20, 24, 18}, false);
     Grid<float> ball(1, volume.geometry.size, 0);
-    for_each_voxel(ball.size(), [&](int x, int y, int z) { ball.at(0, x, y, z) = (x - 11) * (x - 11) + (y - 9) * (y - 9) + (z - 8) * (z - 8) < 30 ? 1 : 0; });
+    for_each_voxel(ball.size(), [&](int x, int y, int z) {
+      ball.at(0, x, y, z) = (x - 11) * (x - 11) + (y - 9) * (y - 9) + (z - 8) * (z - 8) < 30 ? 1 : 0;
+    });
     std::copy(ball.voxels().begin(), ball.voxels().end(), volume.as<float>().begin());
     on_every_backend(
         volume,
@@ -100,8 +113,10 @@ TEST_CASE("a volume that the trace does not end on is refused with both sizes", 
   const DeviceVolume volume = upload(host, w);
   const Geometry before = {{10, 10, 10}, identity_affine()};
   const auto undo = [&](AppliedTransform step) { invert(volume, {std::move(step)}, false, w); };
-  REQUIRE_THROWS_WITH(undo(AppliedCrop{before, {{0, 0, 0}, {5, 6, 8}}}), Catch::Contains("5x6x7") && Catch::Contains("5x6x8"));
-  REQUIRE_THROWS_WITH(undo(AppliedResize{before, to_size({4, 4, 4}, Interpolation::area)}), Catch::Contains("5x6x7") && Catch::Contains("4x4x4"));
+  REQUIRE_THROWS_WITH(undo(AppliedCrop{before, {{0, 0, 0}, {5, 6, 8}}}),
+                      Catch::Contains("5x6x7") && Catch::Contains("5x6x8"));
+  REQUIRE_THROWS_WITH(undo(AppliedResize{before, to_size({4, 4, 4}, Interpolation::area)}),
+                      Catch::Contains("5x6x7") && Catch::Contains("4x4x4"));
   REQUIRE_THROWS_WITH(undo(AppliedOrientation{before}), Catch::Contains("orientation"));
   try {
     undo(AppliedOrientation{before});

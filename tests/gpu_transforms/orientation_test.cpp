@@ -32,7 +32,8 @@ std::size_t displaced(const HostVolume& volume, const HostVolume& result) {
   for (int c = 0; c < volume.channels; ++c)
     for_each_voxel(result.geometry.size, [&](int x, int y, int z) {
       const Vec3 at = apply(to_source, {double(x), double(y), double(z)});
-      const int i = static_cast<int>(std::lround(at[0])), j = static_cast<int>(std::lround(at[1])), k = static_cast<int>(std::lround(at[2]));
+      const int i = static_cast<int>(std::lround(at[0])), j = static_cast<int>(std::lround(at[1])),
+                k = static_cast<int>(std::lround(at[2]));
       count += !source.inside(i, j, k) || source.at(c, i, j, k) != moved.at(c, x, y, z);
     });
   return count;
@@ -51,7 +52,8 @@ TEST_CASE("whatever the orientation asked for, every voxel stays where it is in 
         volume, [&](const DeviceVolume& v, Workspace& w) { return orientation(v, axcodes, w); },
         [&](const HostVolume& result) {
           REQUIRE(axcodes_of(result.geometry.affine) == axcodes);
-          REQUIRE((dtype == DType::i16 ? displaced<std::int16_t>(volume, result) : displaced<double>(volume, result)) == 0);
+          REQUIRE((dtype == DType::i16 ? displaced<std::int16_t>(volume, result) : displaced<double>(volume, result)) ==
+                  0);
         });
   }
 }
@@ -60,7 +62,8 @@ TEST_CASE("an orientation that a volume has already costs nothing", "[orientatio
   HostVolume volume = Random(31).intensities(DType::f32, 1, {4, 5, 6});
   volume.geometry.affine = identity_affine();
   REQUIRE(peak_bytes_of(volume, [](const DeviceVolume& v, Workspace& w) { return orientation(v, "RAS", w); }) == 0);
-  REQUIRE(peak_bytes_of(volume, [](const DeviceVolume& v, Workspace& w) { return orientation(v, "SPL", w); }) == 4 * 5 * 6 * 4);
+  REQUIRE(peak_bytes_of(volume, [](const DeviceVolume& v, Workspace& w) { return orientation(v, "SPL", w); }) ==
+          4 * 5 * 6 * 4);
 }
 
 TEST_CASE("an oblique grid takes the code of the nearest axes, the strongest axis first", "[orientation]") {

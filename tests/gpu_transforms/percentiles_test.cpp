@@ -39,7 +39,8 @@ std::vector<float> scaled_by_percentiles(const HostVolume& volume, const ScaleIn
     b_max = (*p.b_max - *p.b_min) * (p.upper / 100) + *p.b_min;
   }
   for (std::size_t set = 0; set < sets; ++set) {
-    const auto first = values.begin() + static_cast<std::ptrdiff_t>(set * count), last = first + static_cast<std::ptrdiff_t>(count);
+    const auto first = values.begin() + static_cast<std::ptrdiff_t>(set * count),
+               last = first + static_cast<std::ptrdiff_t>(count);
     const float low = percentile({first, last}, p.lower), high = percentile({first, last}, p.upper);
     std::transform(first, last, first, [&](float v) { return scaled(v, low, high - low, b_min, b_max, p.clip); });
   }
@@ -59,7 +60,8 @@ ScaleIntensityRangePercentiles random_params(Random& random) {
 }
 
 void check(const HostVolume& volume, const ScaleIntensityRangePercentiles& params) {
-  CAPTURE(params.lower, params.upper, params.channel_wise, params.relative, name_of(volume.dtype), to_string(volume.geometry.size), volume.channels);
+  CAPTURE(params.lower, params.upper, params.channel_wise, params.relative, name_of(volume.dtype),
+          to_string(volume.geometry.size), volume.channels);
   const std::vector<float> wanted = scaled_by_percentiles(volume, params);
   on_every_backend(
       volume, [&](const DeviceVolume& v, Workspace& w) { return scale_intensity_range_percentiles(v, params, w); },
@@ -83,7 +85,13 @@ TEST_CASE("percentiles are found exactly among infinities, denormals and signed 
     HostVolume volume = random.intensities(DType::f32, 1, random.size(), true);
     for (float& v : volume.as<float>())
       if (std::isnan(v)) v = -0.0f;
-    check(volume, {.lower = random.real(5, 45), .upper = random.real(55, 95), .b_min = 0.0, .b_max = 1.0, .clip = true, .relative = false, .channel_wise = false});
+    check(volume, {.lower = random.real(5, 45),
+                   .upper = random.real(55, 95),
+                   .b_min = 0.0,
+                   .b_max = 1.0,
+                   .clip = true,
+                   .relative = false,
+                   .channel_wise = false});
   }
 }
 
@@ -93,28 +101,54 @@ TEST_CASE("beyond a million values the percentiles are NumPy's", "[percentiles]"
   for (const Int3& size : {Int3{100, 100, 100}, Int3{1, 1000, 1001}, Int3{127, 125, 67}}) {
     HostVolume volume = random.intensities(DType::f32, 1, size, false);
     for (float& v : volume.as<float>()) v = v < 0 ? 0 : v;  // air: half of all values are equal
-    check(volume, {.lower = 0.5, .upper = 99.5, .b_min = 0.0, .b_max = 1.0, .clip = true, .relative = false, .channel_wise = false});
-    check(volume, {.lower = 37, .upper = 61.7, .b_min = 0.0, .b_max = 1.0, .clip = false, .relative = false, .channel_wise = false});
+    check(volume, {.lower = 0.5,
+                   .upper = 99.5,
+                   .b_min = 0.0,
+                   .b_max = 1.0,
+                   .clip = true,
+                   .relative = false,
+                   .channel_wise = false});
+    check(volume, {.lower = 37,
+                   .upper = 61.7,
+                   .b_min = 0.0,
+                   .b_max = 1.0,
+                   .clip = false,
+                   .relative = false,
+                   .channel_wise = false});
   }
 }
 
 TEST_CASE("one NaN makes every voxel NaN", "[percentiles]") {
   HostVolume volume = Random(13).intensities(DType::f32, 1, {5, 6, 7}, false);
   volume.as<float>()[17] = std::numeric_limits<float>::quiet_NaN();
-  check(volume, {.lower = 1, .upper = 99, .b_min = 0.0, .b_max = 1.0, .clip = true, .relative = false, .channel_wise = false});
+  check(volume,
+        {.lower = 1, .upper = 99, .b_min = 0.0, .b_max = 1.0, .clip = true, .relative = false, .channel_wise = false});
 }
 
 TEST_CASE("a constant volume is shifted to b_min", "[percentiles]") {
   HostVolume volume = make_host_volume(DType::f32, 1, {{4, 4, 4}, identity_affine()});
   for (float& v : volume.as<float>()) v = 7;
   on_every_backend(
-      volume, [](const DeviceVolume& v, Workspace& w) { return scale_intensity_range_percentiles(v, {.lower = 1, .upper = 99, .b_min = 0.25, .b_max = 1.0, .clip = true, .relative = false, .channel_wise = false}, w); },
+      volume,
+      [](const DeviceVolume& v, Workspace& w) {
+        return scale_intensity_range_percentiles(v,
+                                                 {.lower = 1,
+                                                  .upper = 99,
+                                                  .b_min = 0.25,
+                                                  .b_max = 1.0,
+                                                  .clip = true,
+                                                  .relative = false,
+                                                  .channel_wise = false},
+                                                 w);
+      },
       [](const HostVolume& result) { REQUIRE(differences(result, std::vector<float>(64, 0.25f)) == 0); });
 }
 
 TEST_CASE("percentiles outside of 0..100, of nothing, or relative to nothing are refused by name", "[percentiles]") {
   Bench bench("serial", make_cpu_stream(Backend::serial));
-  const auto run = [&](const HostVolume& host, const ScaleIntensityRangePercentiles& params) { scale_intensity_range_percentiles(upload(host, bench.workspace()), params, bench.workspace()); };
+  const auto run = [&](const HostVolume& host, const ScaleIntensityRangePercentiles& params) {
+    scale_intensity_range_percentiles(upload(host, bench.workspace()), params, bench.workspace());
+  };
   const HostVolume volume = Random(14).intensities(DType::f32, 1, {2, 2, 2});
   ScaleIntensityRangePercentiles params;
   params.lower = -1;
@@ -126,14 +160,18 @@ TEST_CASE("percentiles outside of 0..100, of nothing, or relative to nothing are
   params.relative = true;
   REQUIRE_THROWS_WITH(run(volume, params), Catch::Contains("relative"));
   params.relative = false;
-  REQUIRE_THROWS_WITH(run(make_host_volume(DType::f32, 1, {{0, 0, 0}, identity_affine()}), params), Catch::Contains("empty"));
+  REQUIRE_THROWS_WITH(run(make_host_volume(DType::f32, 1, {{0, 0, 0}, identity_affine()}), params),
+                      Catch::Contains("empty"));
 }
 
 TEST_CASE("percentile scaling holds its output and the search", "[percentiles]") {
   for (const DType dtype : {DType::f32, DType::i16}) {
     const HostVolume volume = Random(15).intensities(dtype, 1, {40, 41, 42}, false);
     const std::int64_t peak = peak_bytes_of(volume, [](const DeviceVolume& v, Workspace& w) {
-      return scale_intensity_range_percentiles(v, {.lower = 1, .upper = 99, .b_min = 0.0, .b_max = 1.0, .clip = true, .relative = false, .channel_wise = false}, w);
+      return scale_intensity_range_percentiles(
+          v,
+          {.lower = 1, .upper = 99, .b_min = 0.0, .b_max = 1.0, .clip = true, .relative = false, .channel_wise = false},
+          w);
     });
     REQUIRE(peak <= 40 * 41 * 42 * 4 + 68000);
   }

@@ -44,14 +44,17 @@ TEST_CASE("area resizing equals the plain loop bit for bit, growing and shrinkin
   Random random(50);
   CAPTURE(random.seed());
   for (int round = 0; round < 40; ++round) {
-    const HostVolume volume = random.intensities(random.one_in(4) ? DType::i16 : DType::f32, random.between(1, 2), random.size(), false);
+    const HostVolume volume =
+        random.intensities(random.one_in(4) ? DType::i16 : DType::f32, random.between(1, 2), random.size(), false);
     const Int3 out = random.size(round % 4 == 0 ? 6 : 40);
     CAPTURE(round, to_string(volume.geometry.size), to_string(out));
     Grid<float> floats(volume.channels, volume.geometry.size, 0);
     const std::vector<float> values = as_floats(volume);
     for (int c = 0; c < volume.channels; ++c)
-      for_each_voxel(volume.geometry.size, [&](int x, int y, int z) { floats.at(c, x, y, z) = values[floats.index(c, x, y, z)]; });
-    const std::vector<float> wanted = out == volume.geometry.size ? values : pooled(floats, volume.channels, out).voxels();
+      for_each_voxel(volume.geometry.size,
+                     [&](int x, int y, int z) { floats.at(c, x, y, z) = values[floats.index(c, x, y, z)]; });
+    const std::vector<float> wanted =
+        out == volume.geometry.size ? values : pooled(floats, volume.channels, out).voxels();
     on_every_backend(
         volume, [&](const DeviceVolume& v, Workspace& w) { return resize(v, to_size(out, Interpolation::area), w); },
         [&](const HostVolume& result) {
@@ -70,7 +73,9 @@ TEST_CASE("area resizing equals the plain loop for every ratio along z", "[resiz
       CAPTURE(in, out);
       const std::vector<float> wanted = pooled(Grid<float>(volume), 1, size).voxels();
       Bench bench("serial", make_cpu_stream(Backend::serial));
-      const HostVolume result = download(resize(upload(volume, bench.workspace()), to_size(size, Interpolation::area), bench.workspace()), bench.workspace());
+      const HostVolume result =
+          download(resize(upload(volume, bench.workspace()), to_size(size, Interpolation::area), bench.workspace()),
+                   bench.workspace());
       REQUIRE(differences(result, wanted) == 0);
     }
 }
@@ -87,13 +92,17 @@ TEST_CASE("trilinear resizing interpolates between the eight neighbours", "[resi
     const Grid<float> grid(volume);
     CAPTURE(round, to_string(in), to_string(out), align_corners);
     on_every_backend(
-        volume, [&](const DeviceVolume& v, Workspace& w) { return resize(v, to_size(out, Interpolation::trilinear, align_corners), w); },
+        volume,
+        [&](const DeviceVolume& v, Workspace& w) {
+          return resize(v, to_size(out, Interpolation::trilinear, align_corners), w);
+        },
         [&](const HostVolume& result) {
           double worst = 0;
           const Grid<float> got(result);
           for (int c = 0; c < volume.channels; ++c)
             for_each_voxel(out, [&](int x, int y, int z) {
-              const Vec3 at = {source(x, in[0], out[0], align_corners), source(y, in[1], out[1], align_corners), source(z, in[2], out[2], align_corners)};
+              const Vec3 at = {source(x, in[0], out[0], align_corners), source(y, in[1], out[1], align_corners),
+                               source(z, in[2], out[2], align_corners)};
               worst = std::max(worst, std::abs(got.at(c, x, y, z) - interpolated(grid, c, at)));
             });
           REQUIRE(worst < 3e-5);  // positions are float32, as torch's are
@@ -106,9 +115,13 @@ TEST_CASE("a NaN spreads to what it is interpolated into and no further", "[resi
   for (float& v : volume.as<float>()) v = 1;
   volume.as<float>()[5] = std::numeric_limits<float>::quiet_NaN();
   on_every_backend(
-      volume, [](const DeviceVolume& v, Workspace& w) { return resize(v, to_size({1, 1, 16}, Interpolation::trilinear), w); },
+      volume,
+      [](const DeviceVolume& v, Workspace& w) {
+        return resize(v, to_size({1, 1, 16}, Interpolation::trilinear), w);
+      },
       [](const HostVolume& result) {
-        for (int z = 0; z < 16; ++z) REQUIRE(std::isnan(result.as<float>()[static_cast<std::size_t>(z)]) == (z >= 9 && z <= 12));
+        for (int z = 0; z < 16; ++z)
+          REQUIRE(std::isnan(result.as<float>()[static_cast<std::size_t>(z)]) == (z >= 9 && z <= 12));
       });
 }
 
@@ -127,10 +140,14 @@ TEST_CASE("nearest resizing takes one voxel, at the ratio of the sizes", "[resiz
       return std::min(int(std::floor(float(i) * (float(in[a]) / float(out[a])))), in[a] - 1);
     };
     for (int c = 0; c < volume.channels; ++c)
-      for_each_voxel(out, [&](int x, int y, int z) { wanted.at(c, x, y, z) = grid.at(c, at(x, 0), at(y, 1), at(z, 2)); });
+      for_each_voxel(out,
+                     [&](int x, int y, int z) { wanted.at(c, x, y, z) = grid.at(c, at(x, 0), at(y, 1), at(z, 2)); });
     CAPTURE(round, to_string(in), to_string(out), exact);
     on_every_backend(
-        volume, [&](const DeviceVolume& v, Workspace& w) { return resize(v, to_size(out, exact ? Interpolation::nearest_exact : Interpolation::nearest), w); },
+        volume,
+        [&](const DeviceVolume& v, Workspace& w) {
+          return resize(v, to_size(out, exact ? Interpolation::nearest_exact : Interpolation::nearest), w);
+        },
         [&](const HostVolume& result) { REQUIRE(differences(result, wanted.voxels()) == 0); });
   }
 }
@@ -140,7 +157,10 @@ TEST_CASE("the grid keeps its edges in the patient, or its corner voxels with al
   for (const bool align_corners : {false, true}) {
     const HostVolume volume = random.intensities(DType::f32, 1, {10, 11, 12});
     on_every_backend(
-        volume, [&](const DeviceVolume& v, Workspace& w) { return resize(v, to_size({7, 22, 5}, Interpolation::trilinear, align_corners), w); },
+        volume,
+        [&](const DeviceVolume& v, Workspace& w) {
+          return resize(v, to_size({7, 22, 5}, Interpolation::trilinear, align_corners), w);
+        },
         [&](const HostVolume& result) {
           const double edge = align_corners ? 0 : 0.5;
           for (const bool far : {false, true}) {
@@ -168,24 +188,31 @@ TEST_CASE("the size asked for is kept, completed, or scaled by the longest axis"
 TEST_CASE("a volume of the size already is not copied", "[resize]") {
   const HostVolume volume = Random(55).intensities(DType::f32, 1, {4, 5, 6});
   for (const Interpolation mode : {Interpolation::area, Interpolation::trilinear, Interpolation::nearest})
-    REQUIRE(peak_bytes_of(volume, [&](const DeviceVolume& v, Workspace& w) { return resize(v, to_size({4, 5, 6}, mode), w); }) == 0);
+    REQUIRE(peak_bytes_of(volume, [&](const DeviceVolume& v, Workspace& w) {
+              return resize(v, to_size({4, 5, 6}, mode), w);
+            }) == 0);
 }
 
 TEST_CASE("resizing holds its output and tables of the axes", "[resize]") {
   const HostVolume volume = Random(56).intensities(DType::f32, 1, {20, 20, 20});
   for (const Interpolation mode : {Interpolation::area, Interpolation::trilinear, Interpolation::nearest})
-    REQUIRE(peak_bytes_of(volume, [&](const DeviceVolume& v, Workspace& w) { return resize(v, to_size({30, 31, 32}, mode), w); }) <= 30 * 31 * 32 * 4 + 3 * 4 * (30 + 31 + 32));
+    REQUIRE(peak_bytes_of(volume, [&](const DeviceVolume& v, Workspace& w) {
+              return resize(v, to_size({30, 31, 32}, mode), w);
+            }) <= 30 * 31 * 32 * 4 + 3 * 4 * (30 + 31 + 32));
 }
 
 TEST_CASE("nothing cannot be resized, nor anything to nothing", "[resize]") {
   Bench bench("serial", make_cpu_stream(Backend::serial));
-  const HostVolume none = make_host_volume(DType::f32, 1, {{0, 0, 0}, identity_affine()}), thin = Random(57).intensities(DType::f32, 1, {30, 3, 1});
-  REQUIRE_THROWS_AS(resize(upload(none, bench.workspace()), to_size({4, 4, 4}, Interpolation::area), bench.workspace()), Error);
+  const HostVolume none = make_host_volume(DType::f32, 1, {{0, 0, 0}, identity_affine()}),
+                   thin = Random(57).intensities(DType::f32, 1, {30, 3, 1});
+  REQUIRE_THROWS_AS(resize(upload(none, bench.workspace()), to_size({4, 4, 4}, Interpolation::area), bench.workspace()),
+                    Error);
   REQUIRE_THROWS_AS(resize(upload(thin, bench.workspace()), asked({5}, true), bench.workspace()), Error);
 }
 
 TEST_CASE("interpolations go by MONAI's names", "[resize]") {
-  for (const Interpolation mode : {Interpolation::area, Interpolation::trilinear, Interpolation::nearest, Interpolation::nearest_exact})
+  for (const Interpolation mode :
+       {Interpolation::area, Interpolation::trilinear, Interpolation::nearest, Interpolation::nearest_exact})
     REQUIRE(interpolation_of(std::string(name_of(mode))) == mode);
   REQUIRE_THROWS_WITH(interpolation_of("bicubic"), Catch::Contains("bicubic"));
 }

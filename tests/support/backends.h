@@ -14,7 +14,10 @@ namespace voxd::test {
 class Bench {
  public:
   Bench(std::string name, std::unique_ptr<Stream> stream)
-      : name_(std::move(name)), stream_(std::move(stream)), pool_(cpu_allocator(), {.limit_bytes = 0, .poison = true}), workspace_(*stream_, pool_) {}
+      : name_(std::move(name)),
+        stream_(std::move(stream)),
+        pool_(cpu_allocator(), {.limit_bytes = 0, .poison = true}),
+        workspace_(*stream_, pool_) {}
 
   const std::string& name() const { return name_; }
   Workspace& workspace() { return workspace_; }
@@ -27,15 +30,16 @@ class Bench {
   Workspace workspace_;
 };
 
-/// Runs a test on every CPU backend, at once and deferred: where nothing happens before somebody waits, so that a result read too early, or memory reused
-/// too early, shows.
+/// Runs a test on every CPU backend, at once and deferred: where nothing happens before somebody waits, so that a
+/// result read too early, or memory reused too early, shows.
 inline void on_every_backend(const std::function<void(Bench&)>& test) {
   const Backend parallel = default_cpu_backend();
   std::vector<std::unique_ptr<Bench>> benches;
   benches.push_back(std::make_unique<Bench>("serial", make_cpu_stream(Backend::serial)));
   benches.push_back(std::make_unique<Bench>(std::string(name_of(parallel)), make_cpu_stream(parallel, 3)));
   benches.push_back(std::make_unique<Bench>("serial, deferred", make_deferred_stream(Backend::serial)));
-  benches.push_back(std::make_unique<Bench>(std::string(name_of(parallel)) + ", deferred", make_deferred_stream(parallel)));
+  benches.push_back(
+      std::make_unique<Bench>(std::string(name_of(parallel)) + ", deferred", make_deferred_stream(parallel)));
   for (const auto& bench : benches) {
     INFO("backend " << bench->name());
     test(*bench);
@@ -43,7 +47,8 @@ inline void on_every_backend(const std::function<void(Bench&)>& test) {
 }
 
 /// Runs `transform` on the volume on every backend and gives each result to `check`, in host memory.
-inline void on_every_backend(const HostVolume& input, const std::function<DeviceVolume(const DeviceVolume&, Workspace&)>& transform,
+inline void on_every_backend(const HostVolume& input,
+                             const std::function<DeviceVolume(const DeviceVolume&, Workspace&)>& transform,
                              const std::function<void(const HostVolume&)>& check) {
   on_every_backend([&](Bench& bench) {
     HostVolume result;
@@ -59,7 +64,8 @@ inline void on_every_backend(const HostVolume& input, const std::function<Device
 }
 
 /// The most memory that `transform` holds at once, beside its input, on a serial stream.
-inline std::int64_t peak_bytes_of(const HostVolume& input, const std::function<DeviceVolume(const DeviceVolume&, Workspace&)>& transform) {
+inline std::int64_t peak_bytes_of(const HostVolume& input,
+                                  const std::function<DeviceVolume(const DeviceVolume&, Workspace&)>& transform) {
   Bench bench("serial", make_cpu_stream(Backend::serial));
   const DeviceVolume volume = upload(input, bench.workspace());
   bench.workspace().reset_peak();

@@ -47,8 +47,13 @@ class Random {
   T value(bool special) {
     if constexpr (std::is_floating_point_v<T>) {
       if (special && one_in(20)) {
-        const T odd[] = {std::numeric_limits<T>::quiet_NaN(), std::numeric_limits<T>::infinity(), -std::numeric_limits<T>::infinity(),
-                         std::numeric_limits<T>::denorm_min(), T{0}, -T{0}, std::numeric_limits<T>::max()};
+        const T odd[] = {std::numeric_limits<T>::quiet_NaN(),
+                         std::numeric_limits<T>::infinity(),
+                         -std::numeric_limits<T>::infinity(),
+                         std::numeric_limits<T>::denorm_min(),
+                         T{0},
+                         -T{0},
+                         std::numeric_limits<T>::max()};
         return odd[between(0, 6)];
       }
       return static_cast<T>(real(-1000, 1000));
@@ -70,7 +75,8 @@ class Random {
   HostVolume labels(DType dtype, std::int32_t channels, const Int3& size, int labels, double background) {
     HostVolume volume = make_host_volume(dtype, channels, {size, affine()});
     visit_dtype(dtype, [&](auto zero) {
-      for (auto& voxel : volume.as<decltype(zero)>()) voxel = static_cast<decltype(zero)>(real(0, 1) < background ? 0 : between(1, labels));
+      for (auto& voxel : volume.as<decltype(zero)>())
+        voxel = static_cast<decltype(zero)>(real(0, 1) < background ? 0 : between(1, labels));
     });
     return volume;
   }

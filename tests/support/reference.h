@@ -17,15 +17,21 @@ namespace voxd::test {
 template <class T>
 class Grid {
  public:
-  explicit Grid(const HostVolume& volume) : size_(volume.geometry.size), voxels_(volume.as<T>().begin(), volume.as<T>().end()) {}
-  Grid(std::int32_t channels, const Int3& size, T value) : size_(size), voxels_(static_cast<std::size_t>(channels) * size[0] * size[1] * size[2], value) {}
+  explicit Grid(const HostVolume& volume)
+      : size_(volume.geometry.size), voxels_(volume.as<T>().begin(), volume.as<T>().end()) {}
+  Grid(std::int32_t channels, const Int3& size, T value)
+      : size_(size), voxels_(static_cast<std::size_t>(channels) * size[0] * size[1] * size[2], value) {}
 
   const Int3& size() const { return size_; }
   const std::vector<T>& voxels() const { return voxels_; }
-  std::size_t index(int c, int x, int y, int z) const { return ((static_cast<std::size_t>(c) * size_[0] + x) * size_[1] + y) * size_[2] + z; }
+  std::size_t index(int c, int x, int y, int z) const {
+    return ((static_cast<std::size_t>(c) * size_[0] + x) * size_[1] + y) * size_[2] + z;
+  }
   T& at(int c, int x, int y, int z) { return voxels_[index(c, x, y, z)]; }
   const T& at(int c, int x, int y, int z) const { return voxels_[index(c, x, y, z)]; }
-  bool inside(int x, int y, int z) const { return x >= 0 && x < size_[0] && y >= 0 && y < size_[1] && z >= 0 && z < size_[2]; }
+  bool inside(int x, int y, int z) const {
+    return x >= 0 && x < size_[0] && y >= 0 && y < size_[1] && z >= 0 && z < size_[2];
+  }
   T at_or(int c, int x, int y, int z, T outside) const { return inside(x, y, z) ? at(c, x, y, z) : outside; }
 
  private:
@@ -68,7 +74,8 @@ inline std::vector<float> as_floats(const HostVolume& volume) {
 }
 
 /// ScaleIntensityRange of one value, with float32 arithmetic in MONAI's order.
-inline float scaled(float x, float a_min, float a_range, std::optional<double> b_min, std::optional<double> b_max, bool clip) {
+inline float scaled(float x, float a_min, float a_range, std::optional<double> b_min, std::optional<double> b_max,
+                    bool clip) {
   volatile float y = x - a_min;  // volatile: every operation is rounded
   if (a_range == 0) {
     if (b_min) y = y + static_cast<float>(*b_min);
@@ -87,12 +94,15 @@ inline float scaled(float x, float a_min, float a_range, std::optional<double> b
 /// Adaptive average pooling: one float32 sum in x, y, z order, divided by the three widths.
 inline Grid<float> pooled(const Grid<float>& in, std::int32_t channels, const Int3& out) {
   const auto begin = [](std::int64_t i, std::int64_t n, std::int64_t m) { return static_cast<int>(i * n / m); };
-  const auto end = [](std::int64_t i, std::int64_t n, std::int64_t m) { return static_cast<int>(((i + 1) * n + m - 1) / m); };
+  const auto end = [](std::int64_t i, std::int64_t n, std::int64_t m) {
+    return static_cast<int>(((i + 1) * n + m - 1) / m);
+  };
   Grid<float> result(channels, out, 0);
   const Int3& n = in.size();
   for (int c = 0; c < channels; ++c)
     for_each_voxel(out, [&](int x, int y, int z) {
-      const int x0 = begin(x, n[0], out[0]), x1 = end(x, n[0], out[0]), y0 = begin(y, n[1], out[1]), y1 = end(y, n[1], out[1]);
+      const int x0 = begin(x, n[0], out[0]), x1 = end(x, n[0], out[0]), y0 = begin(y, n[1], out[1]),
+                y1 = end(y, n[1], out[1]);
       const int z0 = begin(z, n[2], out[2]), z1 = end(z, n[2], out[2]);
       float sum = 0;
       for (int i = x0; i < x1; ++i)
@@ -145,7 +155,9 @@ inline Grid<int> largest(const Grid<int>& mask, int connectivity, int n) {
   const Grid<int> component = components(mask, connectivity, sizes);
   std::vector<int> order(sizes.size());
   for (std::size_t i = 0; i < order.size(); ++i) order[i] = static_cast<int>(i);
-  std::stable_sort(order.begin(), order.end(), [&](int a, int b) { return sizes[static_cast<std::size_t>(a)] > sizes[static_cast<std::size_t>(b)]; });
+  std::stable_sort(order.begin(), order.end(), [&](int a, int b) {
+    return sizes[static_cast<std::size_t>(a)] > sizes[static_cast<std::size_t>(b)];
+  });
   order.resize(std::min<std::size_t>(order.size(), static_cast<std::size_t>(n)));
   Grid<int> kept(1, mask.size(), 0);
   for_each_voxel(mask.size(), [&](int x, int y, int z) {
