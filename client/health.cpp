@@ -66,6 +66,7 @@ void await_health(const std::shared_ptr<grpc::Channel>& channel, const std::stri
   std::string seen = "no server reached at " + address;
   while (SystemClock::now() < deadline) {
     if (!channel->WaitForConnected(deadline)) break;
+    seen = address + ": connected, but no answer";
     if (watch(*channel, *stub, address, deadline, seen)) return;
     std::this_thread::sleep_until(std::min(deadline, SystemClock::now() + pause));
   }

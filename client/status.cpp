@@ -24,6 +24,9 @@ Code code_of(grpc::StatusCode code) {
 Error error_of(const grpc::Status& status, const std::string& address, bool connected) {
   if (status.error_code() == grpc::StatusCode::UNAVAILABLE && !connected)
     return {Code::unavailable, "no server reached at " + address + ": " + status.error_message()};
+  // gRPC's own words when this side's clock ran out; a server says more.
+  if (status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED && status.error_message() == "Deadline Exceeded")
+    return {Code::deadline_exceeded, "no answer from " + address + " in time"};
   if (status.error_message().empty())
     return {code_of(status.error_code()),
             "the server gave no reason (gRPC status " + std::to_string(status.error_code()) + ")"};

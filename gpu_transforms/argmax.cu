@@ -12,7 +12,8 @@ struct SecondBeatsFirst {
   VOXD_HD Label operator()(float first, float second) const { return static_cast<Label>(beats(second, first)); }
 };
 
-/// Channels outside, z inside, so that each pass is contiguous. Labels are 32 bit in the loop: lanes of one width vectorise.
+/// Channels outside, z inside, so that each pass is contiguous. Labels are 32 bit in the loop: lanes of one width
+/// vectorise.
 template <class Label>
 struct ArgmaxRow {
   const float* in;
@@ -51,9 +52,11 @@ DeviceVolume argmax_as(const DeviceVolume& volume, Workspace& workspace) {
   const std::int64_t voxels = volume.geometry().voxels();
   const float* in = volume.data<float>();
   if (volume.channels() == 2) {
-    parallel::transform(workspace.stream(), in, in + voxels, voxels, result.mutable_data<Label>(), SecondBeatsFirst<Label>{});
+    parallel::transform(workspace.stream(), in, in + voxels, voxels, result.mutable_data<Label>(),
+                        SecondBeatsFirst<Label>{});
   } else {
-    parallel::for_each_team(workspace.stream(), std::int64_t{nx} * ny, std::int64_t{nz} * volume.channels(), 8 * static_cast<std::size_t>(nz),
+    parallel::for_each_team(workspace.stream(), std::int64_t{nx} * ny, std::int64_t{nz} * volume.channels(),
+                            8 * static_cast<std::size_t>(nz),
                             ArgmaxRow<Label>{in, result.mutable_data<Label>(), volume.channels(), nz, voxels});
   }
   return result;
@@ -63,9 +66,11 @@ DeviceVolume argmax_as(const DeviceVolume& volume, Workspace& workspace) {
 
 DeviceVolume argmax(const DeviceVolume& volume, Workspace& workspace) {
   if (volume.channels() < 1) fail(Code::invalid_argument, "argmax: a volume without channels");
-  if (volume.channels() > 65536) fail(Code::invalid_argument, "argmax: ", volume.channels(), " channels, at most 65536");
+  if (volume.channels() > 65536)
+    fail(Code::invalid_argument, "argmax: ", volume.channels(), " channels, at most 65536");
   const DeviceVolume values = to_float32(volume, workspace);
-  return volume.channels() <= 256 ? argmax_as<std::uint8_t>(values, workspace) : argmax_as<std::uint16_t>(values, workspace);
+  return volume.channels() <= 256 ? argmax_as<std::uint8_t>(values, workspace)
+                                  : argmax_as<std::uint16_t>(values, workspace);
 }
 
 }  // namespace voxd

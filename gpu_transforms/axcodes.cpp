@@ -32,7 +32,8 @@ Affine with_columns_of(const Matrix3& m) {
   return affine;
 }
 
-/// The rotation (with reflection) nearest to the affine's normalised axes, by Newton's iteration for the polar decomposition.
+/// The rotation (with reflection) nearest to the affine's normalised axes, by Newton's iteration for the polar
+/// decomposition.
 Matrix3 nearest_rotation(const Affine& affine) {
   const Vec3 spacing = spacing_mm(affine);
   Matrix3 m;
@@ -52,7 +53,8 @@ Matrix3 nearest_rotation(const Affine& affine) {
   return m;
 }
 
-/// nibabel's io_orientation: the voxel axis that is closest to a world axis chooses first, and takes that world axis from the others.
+/// nibabel's io_orientation: the voxel axis that is closest to a world axis chooses first, and takes that world axis
+/// from the others.
 std::array<Direction, 3> directions_of(const Affine& affine) {
   inverse(affine);  // refuses what has no orientation
   Matrix3 rotation = nearest_rotation(affine);
@@ -82,12 +84,14 @@ void check_axcodes(const std::string& axcodes) {
     if (axcodes.size() != 3 || direction.axis < 0 || std::exchange(seen[direction.axis], true))
       fail(Code::invalid_argument, "axcodes: \"", axcodes, "\", must be three letters, one each of L/R, P/A and I/S");
   }
-  if (axcodes.empty()) fail(Code::invalid_argument, "axcodes: empty, must be three letters, one each of L/R, P/A and I/S");
+  if (axcodes.empty())
+    fail(Code::invalid_argument, "axcodes: empty, must be three letters, one each of L/R, P/A and I/S");
 }
 
 std::string axcodes_of(const Affine& affine) {
   std::string axcodes;
-  for (const Direction& direction : directions_of(affine)) axcodes += (direction.negative ? kNegative : kPositive)[direction.axis];
+  for (const Direction& direction : directions_of(affine))
+    axcodes += (direction.negative ? kNegative : kPositive)[direction.axis];
   return axcodes;
 }
 
@@ -139,7 +143,9 @@ AxisMoves moves_between(const Geometry& from, const Geometry& to) {
         moves.flipped[a] = opposite < same;
       }
     }
-    if (!found) fail(Code::failed_precondition, "orientation: a ", to_string(from.size), " grid cannot be turned back into the ", to_string(to.size), " one it came from");
+    if (!found)
+      fail(Code::failed_precondition, "orientation: a ", to_string(from.size), " grid cannot be turned back into the ",
+           to_string(to.size), " one it came from");
   }
   return moves;
 }

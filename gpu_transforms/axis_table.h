@@ -7,8 +7,8 @@
 #include "gpu_transforms/parallel.h"
 #include "gpu_transforms/workspace.h"
 
-// Where along one axis an output index reads: computed once per axis instead of once per voxel, in device memory, by the device itself, so that nothing
-// small has to be uploaded. Each make_ function enqueues.
+// Where along one axis an output index reads: computed once per axis instead of once per voxel, in device memory, by
+// the device itself, so that nothing small has to be uploaded. Each make_ function enqueues.
 namespace voxd {
 
 /// Linear interpolation between in[lower] and in[upper], of which `weight` is the upper one's.
@@ -18,8 +18,11 @@ struct LinearAxis {
   float* weight;
 };
 
-/// lower * (1 - weight) + upper * weight, rounded as torch's CPU code is: one fused multiply-add. An infinite neighbour of weight 0 gives NaN, as there.
-VOXD_HD inline float interpolate(float lower, float upper, float weight) { return fmaf(lower, 1.0f - weight, upper * weight); }
+/// lower * (1 - weight) + upper * weight, rounded as torch's CPU code is: one fused multiply-add. An infinite neighbour
+/// of weight 0 gives NaN, as there.
+VOXD_HD inline float interpolate(float lower, float upper, float weight) {
+  return fmaf(lower, 1.0f - weight, upper * weight);
+}
 
 /// One input index per output index.
 struct NearestAxis {
@@ -51,7 +54,8 @@ struct FillAreaAxis {
   }
 };
 
-/// torch's linear interpolation, in float32 and with its one fused multiply-add, because where the position rounds is part of what MONAI returns.
+/// torch's linear interpolation, in float32 and with its one fused multiply-add, because where the position rounds is
+/// part of what MONAI returns.
 struct FillLinearAxis {
   LinearAxis axis;
   std::int32_t in, out;
@@ -76,8 +80,8 @@ struct FillLinearAxis {
   }
 };
 
-/// torch's nearest: floor of the index times the ratio, the ratio and the product in float32 (and two ratios by whole numbers), because where they round is
-/// part of what MONAI returns. `exact` takes the index's middle.
+/// torch's nearest: floor of the index times the ratio, the ratio and the product in float32 (and two ratios by whole
+/// numbers), because where they round is part of what MONAI returns. `exact` takes the index's middle.
 struct FillNearestAxis {
   NearestAxis axis;
   std::int32_t in, out;
@@ -124,7 +128,8 @@ inline AxisMemory<AreaAxis> make_area_axis(std::int32_t in, std::int32_t out, Wo
   return {memory, axis};
 }
 
-inline AxisMemory<LinearAxis> make_linear_axis(std::int32_t in, std::int32_t out, bool align_corners, Workspace& workspace) {
+inline AxisMemory<LinearAxis> make_linear_axis(std::int32_t in, std::int32_t out, bool align_corners,
+                                               Workspace& workspace) {
   auto memory = axis_table_detail::columns(workspace, 3, out);
   auto* first = reinterpret_cast<std::int32_t*>(memory.get());
   const LinearAxis axis{first, first + out, reinterpret_cast<float*>(first + 2 * std::int64_t{out})};

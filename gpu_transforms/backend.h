@@ -25,14 +25,17 @@
 namespace voxd {
 
 #if defined(__CUDACC__)
-template <class T> using AtomicRef = cuda::atomic_ref<T, cuda::thread_scope_device>;
+template <class T>
+using AtomicRef = cuda::atomic_ref<T, cuda::thread_scope_device>;
 inline constexpr auto kRelaxed = cuda::memory_order_relaxed;
 #else
-template <class T> using AtomicRef = std::atomic_ref<T>;
+template <class T>
+using AtomicRef = std::atomic_ref<T>;
 inline constexpr auto kRelaxed = std::memory_order_relaxed;
 #endif
 
-/// Relaxed: order between threads comes from the end of the launch only. Integers only, so that no result depends on the order of the threads.
+/// Relaxed: order between threads comes from the end of the launch only. Integers only, so that no result depends on
+/// the order of the threads.
 template <class T>
 VOXD_HD void atomic_add(T* where, T value) {
   AtomicRef<T>(*where).fetch_add(value, kRelaxed);

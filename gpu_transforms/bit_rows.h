@@ -6,7 +6,8 @@
 #include "gpu_transforms/parallel.h"
 #include "gpu_transforms/workspace.h"
 
-// Masks as one bit per voxel: a row along Z is a run of 64-bit words, voxel z is bit z % 64 of word z / 64, bits past the row's end are 0.
+// Masks as one bit per voxel: a row along Z is a run of 64-bit words, voxel z is bit z % 64 of word z / 64, bits past
+// the row's end are 0.
 namespace voxd {
 
 /// A mask in device memory; rows follow each other in X,Y order (and channel by channel).
@@ -31,7 +32,8 @@ inline BitRowsMemory allocate_bit_rows(std::int64_t rows, std::int32_t nz, Works
   return {memory, {memory.get(), rows, nz}};
 }
 
-/// Eight bytes that are 0 or 1 -> eight bits, first byte first. The product moves byte i's bit to position 56 + i; no two bits meet.
+/// Eight bytes that are 0 or 1 -> eight bits, first byte first. The product moves byte i's bit to position 56 + i; no
+/// two bits meet.
 VOXD_HD inline std::uint64_t bits_of_bytes(std::uint64_t bytes) { return bytes * 0x0102040810204080u >> 56; }
 
 /// Eight bits -> eight bytes that are 0 or 1.

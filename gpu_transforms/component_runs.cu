@@ -1,18 +1,18 @@
-#include "gpu_transforms/component_runs.h"
-
 #include <limits>
 
+#include "gpu_transforms/component_runs.h"
 #include "gpu_transforms/parallel.h"
 #include "gpu_transforms/volume/checked.h"
 
-// Connected components by runs: an organ's mask of 11 million voxels is some ten thousand runs, and all that is done to them fits the cache.
+// Connected components by runs: an organ's mask of 11 million voxels is some ten thousand runs, and all that is done to
+// them fits the cache.
 //
 //   y-1  y  y+1            each row meets the four neighbours that come before it in raster order;
 //    a   b   c    x-1      two runs in neighbouring rows touch if their stretches along z overlap
 //    d   *        x        (or, with diagonal neighbours, are at most one voxel apart).
 //
-// Touching runs are united by letting the larger root point to the smaller with an atomic minimum: pointers only ever go down, so the roots that remain are
-// the first runs of the components whatever the order in which threads come by.
+// Touching runs are united by letting the larger root point to the smaller with an atomic minimum: pointers only ever
+// go down, so the roots that remain are the first runs of the components whatever the order in which threads come by.
 namespace voxd {
 namespace {
 
@@ -113,7 +113,8 @@ struct MergeRows {
     while (a < a_end && b < b_end) {
       if (runs[a].first <= runs[b].last + reach && runs[b].first <= runs[a].last + reach)
         unite(parent, static_cast<std::int32_t>(a), static_cast<std::int32_t>(b));
-      // The run that ends first can touch nothing further: the other row's next run begins two voxels or more after the end of its current one.
+      // The run that ends first can touch nothing further: the other row's next run begins two voxels or more after the
+      // end of its current one.
       if (runs[a].last < runs[b].last) {
         ++a;
       } else {
@@ -155,24 +156,30 @@ struct LargestKey {
   };
   VOXD_HD Row row(std::int64_t r) const {
     const std::int64_t begin = r * kRow, rest = components.count - begin;
-    return {components, begin, static_cast<std::int32_t>(rest < kRow ? rest : kRow), below == nullptr ? ~std::uint64_t{0} : *below};
+    return {components, begin, static_cast<std::int32_t>(rest < kRow ? rest : kRow),
+            below == nullptr ? ~std::uint64_t{0} : *below};
   }
   VOXD_HD std::uint64_t identity() const { return 0; }
   VOXD_HD std::uint64_t join(std::uint64_t a, std::uint64_t b) const { return a > b ? a : b; }
 };
 
 void check_limits(const BitRows& mask) {
-  if (mask.nz > std::numeric_limits<std::int16_t>::max()) fail(Code::invalid_argument, "connected components: ", mask.nz, " voxels along Z, at most 32767");
+  if (mask.nz > std::numeric_limits<std::int16_t>::max())
+    fail(Code::invalid_argument, "connected components: ", mask.nz, " voxels along Z, at most 32767");
   const std::int64_t voxels = checked_product({mask.rows, mask.nz}, "connected components");
-  if (voxels > std::numeric_limits<std::uint32_t>::max()) fail(Code::invalid_argument, "connected components: ", voxels, " voxels, at most 4294967295");
+  if (voxels > std::numeric_limits<std::uint32_t>::max())
+    fail(Code::invalid_argument, "connected components: ", voxels, " voxels, at most 4294967295");
 }
 
 }  // namespace
 
-ComponentRunsMemory find_components(const BitRows& mask, std::int32_t nx, std::int32_t ny, int connectivity, Workspace& workspace) {
+ComponentRunsMemory find_components(const BitRows& mask, std::int32_t nx, std::int32_t ny, int connectivity,
+                                    Workspace& workspace) {
   check_limits(mask);
-  if (connectivity < 1 || connectivity > 3) fail(Code::invalid_argument, "connectivity: ", connectivity, ", must be 1, 2 or 3");
-  if (mask.rows != std::int64_t{nx} * ny) fail(Code::internal, "connected components: ", mask.rows, " rows for ", nx, " x ", ny);
+  if (connectivity < 1 || connectivity > 3)
+    fail(Code::invalid_argument, "connectivity: ", connectivity, ", must be 1, 2 or 3");
+  if (mask.rows != std::int64_t{nx} * ny)
+    fail(Code::internal, "connected components: ", mask.rows, " rows for ", nx, " x ", ny);
   Stream& stream = workspace.stream();
   const std::int32_t words = mask.words_per_row();
   ComponentRunsMemory result;
@@ -181,21 +188,25 @@ ComponentRunsMemory find_components(const BitRows& mask, std::int32_t nx, std::i
   parallel::for_each_index(stream, mask.rows + 1, words * 4, CountRuns{mask, row_begin});
   parallel::exclusive_scan(workspace, row_begin, mask.rows + 1, row_begin);
   const std::int64_t count = parallel::read_back(stream, row_begin + mask.rows, 1)[0];
-  if (count > std::numeric_limits<std::int32_t>::max()) fail(Code::invalid_argument, "connected components: ", count, " runs of foreground, at most 2147483647");
+  if (count > std::numeric_limits<std::int32_t>::max())
+    fail(Code::invalid_argument, "connected components: ", count, " runs of foreground, at most 2147483647");
   result.runs = workspace.allocate_array<Run>(count);
   result.root = workspace.allocate_array<std::int32_t>(count);
   result.voxels = workspace.allocate_array<std::uint32_t>(count);
   result.components = {row_begin, result.runs.get(), result.root.get(), result.voxels.get(), mask.rows, count};
   if (count == 0) return result;
-  parallel::for_each_index(stream, mask.rows, words * 8, FillRuns{mask, row_begin, result.runs.get(), result.root.get(), result.voxels.get()});
-  parallel::for_each_index(stream, mask.rows, 16 * (count / mask.rows + 1), MergeRows{row_begin, result.runs.get(), result.root.get(), ny, connectivity});
+  parallel::for_each_index(stream, mask.rows, words * 8,
+                           FillRuns{mask, row_begin, result.runs.get(), result.root.get(), result.voxels.get()});
+  parallel::for_each_index(stream, mask.rows, 16 * (count / mask.rows + 1),
+                           MergeRows{row_begin, result.runs.get(), result.root.get(), ny, connectivity});
   parallel::for_each_index(stream, count, 8, Flatten{result.runs.get(), result.root.get(), result.voxels.get()});
   return result;
 }
 
 void nth_largest(const ComponentRuns& components, int n, std::uint64_t* out, Workspace& workspace) {
   const std::int64_t rows = parallel::ceil_div(components.count, kRow);
-  for (int i = 0; i < n; ++i) parallel::reduce_rows(workspace, rows, kRow, LargestKey{components, i == 0 ? nullptr : out}, out);
+  for (int i = 0; i < n; ++i)
+    parallel::reduce_rows(workspace, rows, kRow, LargestKey{components, i == 0 ? nullptr : out}, out);
 }
 
 }  // namespace voxd

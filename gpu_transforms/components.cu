@@ -71,14 +71,20 @@ template <class T>
 class Keeper {
  public:
   Keeper(const DeviceVolume& labels, const KeepLargestConnectedComponent& params, Workspace& workspace)
-      : labels_(labels), params_(params), workspace_(workspace), nz_(labels.size()[2]),
-        rows_(std::int64_t{labels.size()[0]} * labels.size()[1]), onehot_(params.is_onehot.value_or(labels.channels() > 1)),
+      : labels_(labels),
+        params_(params),
+        workspace_(workspace),
+        nz_(labels.size()[2]),
+        rows_(std::int64_t{labels.size()[0]} * labels.size()[1]),
+        onehot_(params.is_onehot.value_or(labels.channels() > 1)),
         result_(labels.dtype(), labels.channels(), labels.geometry(), workspace),
-        mask_(allocate_bit_rows(rows_, nz_, workspace)), threshold_(workspace.allocate_array<std::uint64_t>(1)) {}
+        mask_(allocate_bit_rows(rows_, nz_, workspace)),
+        threshold_(workspace.allocate_array<std::uint64_t>(1)) {}
 
   DeviceVolume run() {
     const std::vector<int> applied = applied_labels();
-    copy_bytes(result_.memory().get(), labels_.memory().get(), labels_.bytes(), Direction::on_device, workspace_.stream());
+    copy_bytes(result_.memory().get(), labels_.memory().get(), labels_.bytes(), Direction::on_device,
+               workspace_.stream());
     if (params_.independent) {
       for (const int label : applied) {
         pack(label, false);
@@ -97,7 +103,8 @@ class Keeper {
     if (onehot_)
       for (const int channel : *params_.applied_labels)
         if (channel < 0 || channel >= labels_.channels())
-          fail(Code::invalid_argument, "applied_labels: ", channel, ", the one-hot volume has ", labels_.channels(), " channels");
+          fail(Code::invalid_argument, "applied_labels: ", channel, ", the one-hot volume has ", labels_.channels(),
+               " channels");
     return *params_.applied_labels;
   }
 
@@ -112,7 +119,9 @@ class Keeper {
     parallel::fill(workspace_.stream(), occurs.get(), kLabels + 1, 0u);
     parallel::for_each_row(workspace_.stream(), rows_, nz_, MarkLabels<T>{labels_.data<T>(), occurs.get(), nz_});
     const std::vector<std::uint32_t> found = parallel::read_back(workspace_.stream(), occurs.get(), kLabels + 1);
-    if (found[kLabels] != 0) fail(Code::invalid_argument, "KeepLargestConnectedComponent: without applied_labels every voxel must be a whole number from 0 to 65535");
+    if (found[kLabels] != 0)
+      fail(Code::invalid_argument,
+           "KeepLargestConnectedComponent: without applied_labels every voxel must be a whole number from 0 to 65535");
     std::vector<int> labels;
     for (int label = 1; label < kLabels; ++label)
       if (found[static_cast<std::size_t>(label)] != 0) labels.push_back(label);
@@ -126,12 +135,15 @@ class Keeper {
     if (onehot_ && params_.independent) return pack_rows(stream, in, mask_.bits, Positive{}, accumulate);
     const int wanted = onehot_ ? 1 : label;
     // A label that T cannot hold does not occur; its mask must still be made.
-    const bool possible = std::is_floating_point_v<T> || (wanted >= 0 && wanted <= static_cast<int>(std::numeric_limits<std::uint16_t>::max()) &&
-                                                          static_cast<int>(static_cast<T>(wanted)) == wanted);
+    const bool possible = std::is_floating_point_v<T> ||
+                          (wanted >= 0 && wanted <= static_cast<int>(std::numeric_limits<std::uint16_t>::max()) &&
+                           static_cast<int>(static_cast<T>(wanted)) == wanted);
     if (possible) {
       pack_rows(stream, in, mask_.bits, EqualTo<T>{static_cast<T>(wanted)}, accumulate);
     } else if (!accumulate) {
-      fill_bytes(mask_.bits.words, 0, static_cast<std::size_t>(mask_.bits.rows) * mask_.bits.words_per_row() * sizeof(std::uint64_t), stream);
+      fill_bytes(mask_.bits.words, 0,
+                 static_cast<std::size_t>(mask_.bits.rows) * mask_.bits.words_per_row() * sizeof(std::uint64_t),
+                 stream);
     }
   }
 
@@ -142,8 +154,10 @@ class Keeper {
     if (found.components.count <= params_.num_components) return;
     nth_largest(found.components, params_.num_components, threshold_.get(), workspace_);
     for (const int channel : channels)
-      parallel::for_each_index(workspace_.stream(), rows_, nz_ / 8,
-                               EraseSmaller<T>{found.components, threshold_.get(), result_.template mutable_data<T>() + channel * labels_.geometry().voxels(), nz_});
+      parallel::for_each_index(
+          workspace_.stream(), rows_, nz_ / 8,
+          EraseSmaller<T>{found.components, threshold_.get(),
+                          result_.template mutable_data<T>() + channel * labels_.geometry().voxels(), nz_});
   }
 
   const DeviceVolume& labels_;
@@ -159,16 +173,20 @@ class Keeper {
 
 }  // namespace
 
-DeviceVolume keep_largest_connected_component(const DeviceVolume& labels, const KeepLargestConnectedComponent& params, Workspace& workspace) {
+DeviceVolume keep_largest_connected_component(const DeviceVolume& labels, const KeepLargestConnectedComponent& params,
+                                              Workspace& workspace) {
   if (params.num_components < 1 || params.num_components > kMostComponents)
     fail(Code::invalid_argument, "num_components: ", params.num_components, ", must be 1 to ", kMostComponents);
-  if (params.connectivity < 1 || params.connectivity > 3) fail(Code::invalid_argument, "connectivity: ", params.connectivity, ", must be 1, 2 or 3");
+  if (params.connectivity < 1 || params.connectivity > 3)
+    fail(Code::invalid_argument, "connectivity: ", params.connectivity, ", must be 1, 2 or 3");
   if (labels.empty()) return labels;
   switch (labels.dtype()) {
     case DType::u8: return Keeper<std::uint8_t>(labels, params, workspace).run();
     case DType::u16: return Keeper<std::uint16_t>(labels, params, workspace).run();
     case DType::f32: return Keeper<float>(labels, params, workspace).run();
-    default: fail(Code::invalid_argument, "KeepLargestConnectedComponent: voxels of ", name_of(labels.dtype()), ", must be uint8, uint16 or float32");
+    default:
+      fail(Code::invalid_argument, "KeepLargestConnectedComponent: voxels of ", name_of(labels.dtype()),
+           ", must be uint8, uint16 or float32");
   }
 }
 

@@ -2,8 +2,9 @@
 #include "gpu_transforms/labels.h"
 #include "gpu_transforms/parallel.h"
 
-// For a 0/1 mask, 26*x - (sum of the 26 neighbours) clamped to 0..1 is the mask without its erosion, and bit rows do 64 voxels at a time. Whether the volume is
-// such a mask is found while packing and stays in device memory: both forms are enqueued, and the one that is not wanted returns at once.
+// For a 0/1 mask, 26*x - (sum of the 26 neighbours) clamped to 0..1 is the mask without its erosion, and bit rows do 64
+// voxels at a time. Whether the volume is such a mask is found while packing and stays in device memory: both forms are
+// enqueued, and the one that is not wanted returns at once.
 namespace voxd {
 namespace {
 
@@ -137,9 +138,11 @@ DeviceVolume contour_of(const DeviceVolume& labels, Workspace& workspace) {
   const std::size_t words = static_cast<std::size_t>(mask.bits.words_per_row());
   parallel::fill(stream, not_binary.get(), 1, 0u);
   parallel::for_each_team(stream, rows, nz, 128 * words, PackMask<T>{labels.data<T>(), mask.bits, not_binary.get()});
-  parallel::for_each_team(stream, rows, nz, 72 * words, MaskContour<T>{mask.bits, neighbours, not_binary.get(), result.mutable_data<T>()});
-  parallel::for_each_team(stream, rows, 4 * std::int64_t{nz}, sizeof(Sum) * (2 * static_cast<std::size_t>(nz) + 2),
-                          Laplace<T, Sum>{labels.data<T>(), nz, neighbours, not_binary.get(), result.mutable_data<T>()});
+  parallel::for_each_team(stream, rows, nz, 72 * words,
+                          MaskContour<T>{mask.bits, neighbours, not_binary.get(), result.mutable_data<T>()});
+  parallel::for_each_team(
+      stream, rows, 4 * std::int64_t{nz}, sizeof(Sum) * (2 * static_cast<std::size_t>(nz) + 2),
+      Laplace<T, Sum>{labels.data<T>(), nz, neighbours, not_binary.get(), result.mutable_data<T>()});
   return result;
 }
 
@@ -151,7 +154,9 @@ DeviceVolume label_to_contour(const DeviceVolume& labels, Workspace& workspace) 
     case DType::u8: return contour_of<std::uint8_t, std::int32_t>(labels, workspace);
     case DType::u16: return contour_of<std::uint16_t, std::int32_t>(labels, workspace);
     case DType::f32: return contour_of<float, float>(labels, workspace);
-    default: fail(Code::invalid_argument, "LabelToContour: voxels of ", name_of(labels.dtype()), ", must be uint8, uint16 or float32");
+    default:
+      fail(Code::invalid_argument, "LabelToContour: voxels of ", name_of(labels.dtype()),
+           ", must be uint8, uint16 or float32");
   }
 }
 

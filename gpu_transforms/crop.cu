@@ -25,10 +25,12 @@ struct CropRow {
     VOXD_HD void operator()(std::int32_t z) const { out[z] = z >= from && z < to ? in[z] : value; }
   };
   VOXD_HD Row row(std::int64_t r) const {
-    const std::int64_t y = r % out_size[1] + start[1], x = r / out_size[1] % out_size[0] + start[0], channel = r / out_size[1] / out_size[0];
+    const std::int64_t y = r % out_size[1] + start[1], x = r / out_size[1] % out_size[0] + start[0],
+                       channel = r / out_size[1] / out_size[0];
     T* to = out + r * out_size[2];
     if (x < 0 || x >= in_size[0] || y < 0 || y >= in_size[1]) return {in, to, 0, 0, value};
-    return {in + ((channel * in_size[0] + x) * in_size[1] + y) * in_size[2] + start[2], to, -start[2], in_size[2] - start[2], value};
+    return {in + ((channel * in_size[0] + x) * in_size[1] + y) * in_size[2] + start[2], to, -start[2],
+            in_size[2] - start[2], value};
   }
 };
 
@@ -79,7 +81,9 @@ struct RowExtent {
       std::int32_t first = 0, last = words - 1;
       while (first < words && eight[first] == 0) ++first;
       while (last > first && eight[last] == 0) --last;
-      *extent = first == words ? Extent(kNothing) : Extent{first * 8 + trailing_zeros(eight[first]) / 8, last * 8 + 7 - leading_zeros(eight[last]) / 8};
+      *extent = first == words ? Extent(kNothing)
+                               : Extent{first * 8 + trailing_zeros(eight[first]) / 8,
+                                        last * 8 + 7 - leading_zeros(eight[last]) / 8};
     });
   }
 };
@@ -138,7 +142,8 @@ std::vector<int> checked_channels(const std::vector<int>& channels, std::int32_t
 constexpr std::int64_t kReach = 1 << 29;
 
 std::int32_t narrowed(std::int64_t value, const char* name) {
-  if (value < -kReach || value > kReach) fail(Code::invalid_argument, name, ": the box reaches to voxel ", value, ", at most ", kReach);
+  if (value < -kReach || value > kReach)
+    fail(Code::invalid_argument, name, ": the box reaches to voxel ", value, ", at most ", kReach);
   return static_cast<std::int32_t>(value);
 }
 
@@ -147,7 +152,8 @@ Box widened(const Box& tight, const CropForeground& params, const Int3& size) {
   const Int3 margin = per_axis("margin", params.margin), k = per_axis("k_divisible", params.k_divisible);
   Box box;
   for (int axis = 0; axis < 3; ++axis) {
-    std::int64_t start = std::int64_t{tight.start[axis]} - margin[axis], end = std::int64_t{tight.end[axis]} + margin[axis];
+    std::int64_t start = std::int64_t{tight.start[axis]} - margin[axis],
+                 end = std::int64_t{tight.end[axis]} + margin[axis];
     if (params.allow_smaller) {
       start = std::max<std::int64_t>(start, 0);
       end = std::min<std::int64_t>(end, size[axis]);
@@ -197,14 +203,16 @@ Extent3 foreground_extent(const DeviceVolume& volume, std::vector<int> channels,
     visit_dtype(volume.dtype(), [&](auto zero) {
       using T = decltype(zero);
       const T* in = volume.data<T>() + channels[i] * volume.geometry().voxels();
-      parallel::for_each_team(stream, planes * ny, nz, static_cast<std::size_t>(nz + 7) / 8 * 8, RowExtent<T>{in, nz, rows.get()});
+      parallel::for_each_team(stream, planes * ny, nz, static_cast<std::size_t>(nz + 7) / 8 * 8,
+                              RowExtent<T>{in, nz, rows.get()});
     });
     parallel::for_each_index(stream, planes, 8 * std::int64_t{ny}, PlaneExtent{rows.get(), nx, ny, boxes.get()});
     parallel::reduce(stream, planes, JoinPlanes{boxes.get()}, found.get() + i);
   }
   const JoinPlanes joiner{nullptr};
   Extent3 all = joiner.identity();
-  for (const Extent3& box : parallel::read_back(stream, found.get(), static_cast<std::int64_t>(channels.size()))) all = joiner.join(all, box);
+  for (const Extent3& box : parallel::read_back(stream, found.get(), static_cast<std::int64_t>(channels.size())))
+    all = joiner.join(all, box);
   return all;
 }
 
@@ -229,15 +237,20 @@ Box foreground_box(const DeviceVolume& volume, const CropForeground& params, Wor
 DeviceVolume crop(const DeviceVolume& volume, const Box& box, double value, Workspace& workspace) {
   for (int axis = 0; axis < 3; ++axis)
     if (box.start[axis] > box.end[axis] || box.start[axis] < -kReach || box.end[axis] > kReach)
-      fail(Code::invalid_argument, "box: from ", box.start[axis], " to ", box.end[axis], " along axis ", axis, ", at most ", kReach, " from 0");
+      fail(Code::invalid_argument, "box: from ", box.start[axis], " to ", box.end[axis], " along axis ", axis,
+           ", at most ", kReach, " from 0");
   if (box.start == Int3{} && box.end == volume.size()) return volume;
   DeviceVolume result(volume.dtype(), volume.channels(), cropped(volume.geometry(), box), workspace);
   if (result.empty()) return result;
   visit_dtype(volume.dtype(), [&](auto zero) {
     using T = decltype(zero);
     const Int3 from = volume.size(), to = box.size();
-    const CropRow<T> rows{volume.data<T>(), result.mutable_data<T>(), {from[0], from[1], from[2]}, {to[0], to[1], to[2]},
-                          {box.start[0], box.start[1], box.start[2]}, inside(box, from) ? T{} : checked_value<T>(value)};
+    const CropRow<T> rows{volume.data<T>(),
+                          result.mutable_data<T>(),
+                          {from[0], from[1], from[2]},
+                          {to[0], to[1], to[2]},
+                          {box.start[0], box.start[1], box.start[2]},
+                          inside(box, from) ? T{} : checked_value<T>(value)};
     const std::int64_t count = std::int64_t{result.channels()} * to[0] * to[1];
     if (inside(box, from)) {
       parallel::for_each_row(workspace.stream(), count, to[2], CopyRow<T>{rows});

@@ -1,7 +1,6 @@
-#include "gpu_transforms/intensity.h"
-
 #include <limits>
 
+#include "gpu_transforms/intensity.h"
 #include "gpu_transforms/parallel.h"
 #include "gpu_transforms/range_scaling.h"
 
@@ -27,9 +26,16 @@ DeviceVolume to_float32(const DeviceVolume& volume, Workspace& workspace) {
   return result;
 }
 
-RangeScaling range_scaling(float shift, float divisor, const std::optional<double>& b_min, const std::optional<double>& b_max, bool clip) {
+RangeScaling range_scaling(float shift, float divisor, const std::optional<double>& b_min,
+                           const std::optional<double>& b_max, bool clip) {
   constexpr float kInfinity = std::numeric_limits<float>::infinity();
-  RangeScaling scaling{.shift = shift, .divisor = divisor, .factor = 1, .offset = 0, .rescale = false, .low = -kInfinity, .high = kInfinity};
+  RangeScaling scaling{.shift = shift,
+                       .divisor = divisor,
+                       .factor = 1,
+                       .offset = 0,
+                       .rescale = false,
+                       .low = -kInfinity,
+                       .high = kInfinity};
   if (divisor == 0) {  // MONAI's way out: shifted only, neither scaled nor clipped
     scaling.divisor = 1;
     scaling.rescale = b_min.has_value();
@@ -65,7 +71,8 @@ struct ScaleVoxel {
 
 }  // namespace
 
-void scale_voxels(Stream& stream, const DeviceVolume& volume, std::int64_t first, std::int64_t count, const RangeScaling& scaling, float* out) {
+void scale_voxels(Stream& stream, const DeviceVolume& volume, std::int64_t first, std::int64_t count,
+                  const RangeScaling& scaling, float* out) {
   visit_dtype(volume.dtype(), [&](auto zero) {
     using T = decltype(zero);
     const T* in = volume.data<T>() + first;
@@ -77,10 +84,12 @@ void scale_voxels(Stream& stream, const DeviceVolume& volume, std::int64_t first
   });
 }
 
-DeviceVolume scale_intensity_range(const DeviceVolume& volume, const ScaleIntensityRange& params, Workspace& workspace) {
+DeviceVolume scale_intensity_range(const DeviceVolume& volume, const ScaleIntensityRange& params,
+                                   Workspace& workspace) {
   // The difference is formed in float64 and rounded once, as Python does before torch sees it.
-  const RangeScaling scaling = range_scaling(static_cast<float>(params.a_min), static_cast<float>(params.a_max - params.a_min),
-                                             params.b_min, params.b_max, params.clip);
+  const RangeScaling scaling =
+      range_scaling(static_cast<float>(params.a_min), static_cast<float>(params.a_max - params.a_min), params.b_min,
+                    params.b_max, params.clip);
   DeviceVolume result(DType::f32, volume.channels(), volume.geometry(), workspace);
   scale_voxels(workspace.stream(), volume, 0, volume.count(), scaling, result.mutable_data<float>());
   return result;

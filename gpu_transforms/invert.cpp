@@ -9,7 +9,8 @@ const Geometry& geometry_before(const AppliedTransform& step) {
 }
 
 [[noreturn]] void refuse(const Int3& got, const Int3& expected) {
-  fail(Code::failed_precondition, "Invert: the volume is ", to_string(got), " voxels, the recorded transforms end on ", to_string(expected));
+  fail(Code::failed_precondition, "Invert: the volume is ", to_string(got), " voxels, the recorded transforms end on ",
+       to_string(expected));
 }
 
 DeviceVolume undo(const AppliedOrientation& step, const DeviceVolume& volume, bool, Workspace& workspace) {
@@ -30,7 +31,9 @@ DeviceVolume undo(const AppliedResize& step, const DeviceVolume& volume, bool ne
   const Int3 after = resized(step.before.size, step.params);
   if (volume.size() != after) refuse(volume.size(), after);
   const Int3& size = step.before.size;
-  Resize back{.spatial_size = {size[0], size[1], size[2]}, .mode = step.params.mode, .align_corners = step.params.align_corners};
+  Resize back{.spatial_size = {size[0], size[1], size[2]},
+              .mode = step.params.mode,
+              .align_corners = step.params.align_corners};
   if (nearest_interp) {
     back.mode = Interpolation::nearest;
     back.align_corners = false;

@@ -92,13 +92,14 @@ struct Normalize {
     const std::int64_t begin = r * kRow;
     const float mean = mean_given ? subtrahend : static_cast<float>(sums->mean());
     const float deviation = deviation_given ? divisor : static_cast<float>(sums->deviation());
-    return {in + begin, out + begin, static_cast<std::int32_t>(count - begin < kRow ? count - begin : kRow), mean, deviation == 0 ? 1.0f : deviation};
+    return {in + begin, out + begin, static_cast<std::int32_t>(count - begin < kRow ? count - begin : kRow), mean,
+            deviation == 0 ? 1.0f : deviation};
   }
 };
 
 template <bool kNonzero>
-void normalize(const float* in, std::int64_t count, const std::optional<double>& subtrahend, const std::optional<double>& divisor, float* out,
-               Workspace& workspace) {
+void normalize(const float* in, std::int64_t count, const std::optional<double>& subtrahend,
+               const std::optional<double>& divisor, float* out, Workspace& workspace) {
   Stream& stream = workspace.stream();
   const std::int64_t rows = parallel::ceil_div(count, kRow);
   const auto memory = workspace.allocate_array<Sums>(1);
@@ -111,10 +112,13 @@ void normalize(const float* in, std::int64_t count, const std::optional<double>&
       parallel::fill(stream, &sums->count, 1, static_cast<double>(count));
     }
   }
-  if (!divisor) parallel::reduce_rows(workspace, rows, kRow, FlatSum<SquaredDeviation<kNonzero>>{in, count, {sums}}, &sums->squares);
-  parallel::for_each_row(stream, rows, kRow,
-                         Normalize<kNonzero>{in, count, out, sums, subtrahend.has_value(), divisor.has_value(),
-                                             static_cast<float>(subtrahend.value_or(0)), static_cast<float>(divisor.value_or(1))});
+  if (!divisor)
+    parallel::reduce_rows(workspace, rows, kRow, FlatSum<SquaredDeviation<kNonzero>>{in, count, {sums}},
+                          &sums->squares);
+  parallel::for_each_row(
+      stream, rows, kRow,
+      Normalize<kNonzero>{in, count, out, sums, subtrahend.has_value(), divisor.has_value(),
+                          static_cast<float>(subtrahend.value_or(0)), static_cast<float>(divisor.value_or(1))});
 }
 
 /// The parameter's value for a channel: absent, one for all, or one per channel.
@@ -125,7 +129,8 @@ std::optional<double> value_for(const std::vector<double>& values, int channel) 
 
 void check_length(const char* name, const std::vector<double>& values, std::int32_t sets) {
   if (values.size() > 1 && values.size() != static_cast<std::size_t>(sets))
-    fail(Code::invalid_argument, name, ": ", values.size(), " values, must be 1 or one for each of ", sets, " channels (with channel_wise)");
+    fail(Code::invalid_argument, name, ": ", values.size(), " values, must be 1 or one for each of ", sets,
+         " channels (with channel_wise)");
 }
 
 }  // namespace
@@ -137,7 +142,8 @@ DeviceVolume normalize_intensity(const DeviceVolume& volume, const NormalizeInte
   const DeviceVolume values = to_float32(volume, workspace);
   if (volume.empty()) return values;
   // A converted copy is ours alone, so it is changed in place.
-  DeviceVolume result = volume.dtype() == DType::f32 ? DeviceVolume(DType::f32, volume.channels(), volume.geometry(), workspace) : values;
+  DeviceVolume result =
+      volume.dtype() == DType::f32 ? DeviceVolume(DType::f32, volume.channels(), volume.geometry(), workspace) : values;
   const std::int64_t count = volume.count() / sets;
   for (std::int32_t set = 0; set < sets; ++set) {
     const auto run = params.nonzero ? normalize<true> : normalize<false>;

@@ -1,13 +1,13 @@
-#include "gpu_transforms/order_statistics.h"
-
 #include <bit>
 #include <cstring>
 
+#include "gpu_transforms/order_statistics.h"
 #include "gpu_transforms/parallel.h"
 
-// A float's bits, turned so that they sort as unsigned numbers do, are found digit by digit (11, 11, 10 bits from the top): a histogram of the digit among
-// the values that share the digits found so far, then the bin in which the rank falls. Counts are integers, so any order of counting gives the same result;
-// four ranks go through the three passes together.
+// A float's bits, turned so that they sort as unsigned numbers do, are found digit by digit (11, 11, 10 bits from the
+// top): a histogram of the digit among the values that share the digits found so far, then the bin in which the rank
+// falls. Counts are integers, so any order of counting gives the same result; four ranks go through the three passes
+// together.
 namespace voxd {
 namespace {
 
@@ -51,8 +51,9 @@ struct ClearHistogram {
   VOXD_HD void operator()(std::int32_t bin) const { search->histogram[bin / kBins][bin % kBins] = 0; }
 };
 
-/// Counts one piece of one set in scratch memory, then adds it to the set's histogram. In the first pass all ranks share a prefix, and the four
-/// histograms hold every fourth value: equal neighbours (air) would otherwise wait for each other's count.
+/// Counts one piece of one set in scratch memory, then adds it to the set's histogram. In the first pass all ranks
+/// share a prefix, and the four histograms hold every fourth value: equal neighbours (air) would otherwise wait for
+/// each other's count.
 template <bool kFirst>
 struct CountDigits {
   const std::uint32_t* values;
@@ -89,7 +90,8 @@ struct CountDigits {
   }
 
   template <class Team>
-  VOXD_HD void count_groups(const Team& team, const Search& s, const std::uint32_t* piece, std::int32_t n, std::uint32_t* counts) const {
+  VOXD_HD void count_groups(const Team& team, const Search& s, const std::uint32_t* piece, std::int32_t n,
+                            std::uint32_t* counts) const {
     const int shift = shift_of(pass), above = shift_of(pass - 1);
     std::uint32_t prefix[kRanks];
     int histogram[kRanks], groups = 0;
@@ -103,7 +105,8 @@ struct CountDigits {
       prefix[g] = prefix[groups - 1];
       histogram[g] = histogram[groups - 1];
     }
-    const std::uint32_t p0 = prefix[0], p1 = prefix[1], p2 = prefix[2], p3 = prefix[3], mask = (1u << (above - shift)) - 1;
+    const std::uint32_t p0 = prefix[0], p1 = prefix[1], p2 = prefix[2], p3 = prefix[3],
+                        mask = (1u << (above - shift)) - 1;
     const auto wanted = [=](std::int32_t i) {
       const std::uint32_t head = sortable(piece[i]) >> above;
       return (head == p0) | (head == p1) | (head == p2) | (head == p3);
@@ -126,7 +129,8 @@ struct TakeDigit {
     for (int i = 0; i < kRanks; ++i) {
       const std::uint64_t* histogram = s.histogram[s.group[i]];
       std::uint32_t bin = 0;
-      while (bin + 1 < kBins && s.rank[i] >= static_cast<std::int64_t>(histogram[bin])) s.rank[i] -= static_cast<std::int64_t>(histogram[bin++]);
+      while (bin + 1 < kBins && s.rank[i] >= static_cast<std::int64_t>(histogram[bin]))
+        s.rank[i] -= static_cast<std::int64_t>(histogram[bin++]);
       s.prefix[i] |= bin << shift_of(pass);
     }
     for (int i = 0; i < kRanks; ++i) {
@@ -143,8 +147,8 @@ float value_of(std::uint32_t sortable_bits) {
 
 }  // namespace
 
-std::vector<OrderStatistics> order_statistics(const float* values, std::int64_t count, int sets, const std::vector<std::int64_t>& ranks,
-                                              Workspace& workspace) {
+std::vector<OrderStatistics> order_statistics(const float* values, std::int64_t count, int sets,
+                                              const std::vector<std::int64_t>& ranks, Workspace& workspace) {
   if (ranks.empty() || ranks.size() > kRanks) fail(Code::internal, "ranks: ", ranks.size(), ", must be 1 to ", kRanks);
   Stream& stream = workspace.stream();
   const auto search = workspace.allocate_array<Search>(sets);
@@ -157,9 +161,11 @@ std::vector<OrderStatistics> order_statistics(const float* values, std::int64_t 
   for (int pass = 0; pass < kPasses; ++pass) {
     parallel::for_each_row(stream, sets, kRanks * kBins, ClearHistogram{search.get()});
     if (pass == 0) {
-      parallel::for_each_team(stream, sets * pieces, kPiece, kScratch, CountDigits<true>{bits, count, pieces, pass, search.get()});
+      parallel::for_each_team(stream, sets * pieces, kPiece, kScratch,
+                              CountDigits<true>{bits, count, pieces, pass, search.get()});
     } else {
-      parallel::for_each_team(stream, sets * pieces, kPiece, kScratch, CountDigits<false>{bits, count, pieces, pass, search.get()});
+      parallel::for_each_team(stream, sets * pieces, kPiece, kScratch,
+                              CountDigits<false>{bits, count, pieces, pass, search.get()});
     }
     parallel::for_each_index(stream, sets, kRanks * kBins, TakeDigit{search.get(), pass});
   }

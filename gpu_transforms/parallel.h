@@ -1,41 +1,43 @@
 #pragma once
 
+#include <thrust/execution_policy.h>
+#include <thrust/scan.h>
+#include <thrust/system/cpp/execution_policy.h>
+#include <thrust/transform.h>
+
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <utility>
 #include <vector>
-
-#include <thrust/execution_policy.h>
-#include <thrust/scan.h>
-#include <thrust/system/cpp/execution_policy.h>
-#include <thrust/transform.h>
 #ifndef VOXD_OWN_THREADS
 #include <thrust/system/tbb/execution_policy.h>
 #endif
 
 #include "gpu_transforms/backend.h"
 #include "gpu_transforms/cpu_stream.h"
+#include "gpu_transforms/team.h"
 #include "gpu_transforms/transfer.h"
 #include "gpu_transforms/volume/error.h"
-#include "gpu_transforms/team.h"
 #include "gpu_transforms/workspace.h"
 #ifdef __CUDACC__
 #include "gpu_transforms/parallel_cuda.h"
 #endif
 
-// The verbs in which every kernel is written, once for the CPU and CUDA. The stream's backend picks the executor at run time. Each verb enqueues and
-// returns; the work runs after what was enqueued before, and sees the memory as that left it. What runs must be a function object (no lambda) that holds
-// values and device pointers only. A verb given no rows or no elements enqueues nothing.
+// The verbs in which every kernel is written, once for the CPU and CUDA. The stream's backend picks the executor at run
+// time. Each verb enqueues and returns; the work runs after what was enqueued before, and sees the memory as that left
+// it. What runs must be a function object (no lambda) that holds values and device pointers only. A verb given no rows
+// or no elements enqueues nothing.
 //
 //   transform       out[i] = f(in[i]), out[i] = f(a[i], b[i]): pointwise, by Thrust
-//   for_each_row    auto row = f.row(r); row(z) for every z: work that depends on x and y is done once per row, the z loop vectorises
-//   for_each_team   f(team, r): a row whose lanes share scratch memory; team.each(n, g) runs g(0..n-1), team.sync() stands between what some lanes
+//   for_each_row    auto row = f.row(r); row(z) for every z: work that depends on x and y is done once per row, the z
+//   loop vectorises for_each_team   f(team, r): a row whose lanes share scratch memory; team.each(n, g) runs g(0..n-1),
+//   team.sync() stands between what some lanes
 //                   write and others read
 //   for_each_index  f(i): irregular work, one element per thread
-//   reduce_each_row, reduce, reduce_rows: the same order of joining on every backend and thread count, so that float sums are reproducible
-//   exclusive_scan, fill, read_back
+//   reduce_each_row, reduce, reduce_rows: the same order of joining on every backend and thread count, so that float
+//   sums are reproducible exclusive_scan, fill, read_back
 namespace voxd::parallel {
 
 [[noreturn]] inline void no_such_backend(const Stream& stream) {
@@ -44,7 +46,8 @@ namespace voxd::parallel {
 
 inline std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
-/// Enqueues body(begin, end) for ranges that cover 0..n-1, on a CPU stream's threads. `work` is about how many voxels one index touches.
+/// Enqueues body(begin, end) for ranges that cover 0..n-1, on a CPU stream's threads. `work` is about how many voxels
+/// one index touches.
 template <class Body>
 void for_ranges(Stream& stream, std::int64_t n, std::int64_t work, Body body) {
   constexpr std::int64_t kWorthATask = 16384;
@@ -52,21 +55,23 @@ void for_ranges(Stream& stream, std::int64_t n, std::int64_t work, Body body) {
   CpuStream& cpu = as_cpu_stream(stream);
   cpu.enqueue([n, work, body, &cpu] {
     const std::int64_t most = cpu.threads() == 1 ? 1 : kTasksPerThread * cpu.threads();
-    const std::int64_t tasks = std::clamp<std::int64_t>(n / ceil_div(kWorthATask, std::max<std::int64_t>(work, 1)), 1, most);
+    const std::int64_t tasks =
+        std::clamp<std::int64_t>(n / ceil_div(kWorthATask, std::max<std::int64_t>(work, 1)), 1, most);
     const std::int64_t grain = ceil_div(n, tasks);
     cpu.run_tasks(ceil_div(n, grain), [&](std::int64_t task) { body(task * grain, std::min(n, (task + 1) * grain)); });
   });
 }
 
-/// At least `bytes` bytes, 64-byte aligned, that belong to the calling thread until its next call. Grows, and stays with the thread.
+/// At least `bytes` bytes, 64-byte aligned, that belong to the calling thread until its next call. Grows, and stays
+/// with the thread.
 inline std::byte* thread_scratch(std::size_t bytes) {
   struct Free {
-    void operator()(std::byte* p) const { ::operator delete(p, std::align_val_t{64}); }
+    void operator()(std::byte* p) const { ::operator delete (p, std::align_val_t{64}); }
   };
   thread_local std::unique_ptr<std::byte, Free> memory;
   thread_local std::size_t size = 0;
   if (size < bytes) {
-    memory.reset(static_cast<std::byte*>(::operator new(bytes, std::align_val_t{64})));
+    memory.reset(static_cast<std::byte*>(::operator new (bytes, std::align_val_t{64})));
     size = bytes;
   }
   return memory.get();
@@ -92,7 +97,8 @@ void for_each_row(Stream& stream, std::int64_t rows, std::int32_t nz, F f) {
 #endif
 }
 
-/// `work`: about how many voxels a row touches. `scratch_bytes` of memory are shared by the lanes of a row; on CUDA the device's shared memory is the limit.
+/// `work`: about how many voxels a row touches. `scratch_bytes` of memory are shared by the lanes of a row; on CUDA the
+/// device's shared memory is the limit.
 template <class F>
 void for_each_team(Stream& stream, std::int64_t rows, std::int64_t work, std::size_t scratch_bytes, F f) {
   if (rows <= 0) return;
@@ -125,8 +131,8 @@ void for_each_index(Stream& stream, std::int64_t n, std::int64_t work, F f) {
 
 // ---- pointwise ----
 
-/// Calls `algorithm(policy)` with Thrust's policy for the backend, as work of the stream (CPU) or at once with the stream's policy (CUDA).
-/// Cuts nothing: on threads of our own it runs on one of them.
+/// Calls `algorithm(policy)` with Thrust's policy for the backend, as work of the stream (CPU) or at once with the
+/// stream's policy (CUDA). Cuts nothing: on threads of our own it runs on one of them.
 template <class Algorithm>
 void with_policy(Stream& stream, Algorithm algorithm) {
 #ifdef __CUDACC__
@@ -180,8 +186,8 @@ void fill(Stream& stream, T* out, std::int32_t n, T value) {
 
 // ---- reductions ----
 
-/// out[r] = all elements of row r joined. F has Value, identity(), join(a, b), and row(r) with size() and add(Value&, z).
-/// Element z goes to lane z % kLanes; lanes are joined pairwise, halving their number.
+/// out[r] = all elements of row r joined. F has Value, identity(), join(a, b), and row(r) with size() and add(Value&,
+/// z). Element z goes to lane z % kLanes; lanes are joined pairwise, halving their number.
 template <class F>
 void reduce_each_row(Stream& stream, std::int64_t rows, std::int64_t work, F f, typename F::Value* out) {
   using Value = typename F::Value;
@@ -238,7 +244,8 @@ struct JoinParts {
   }
 };
 
-/// *out = f.value(0) ... f.value(n - 1) joined, in a fixed order. For some thousand values; F has Value, identity(), join(a, b), value(i).
+/// *out = f.value(0) ... f.value(n - 1) joined, in a fixed order. For some thousand values; F has Value, identity(),
+/// join(a, b), value(i).
 template <class F>
 void reduce(Stream& stream, std::int64_t n, F f, typename F::Value* out) {
   for_each_team(stream, 1, n, JoinParts<F>::kParts * sizeof(typename F::Value), JoinParts<F>{f, n, out});

@@ -1,13 +1,13 @@
 #pragma once
 
+#include <thrust/system/cuda/execution_policy.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <memory>
 #include <unordered_map>
 #include <utility>
-
-#include <thrust/system/cuda/execution_policy.h>
 
 #include "gpu_transforms/cuda_check.h"
 #include "gpu_transforms/team.h"
@@ -89,18 +89,22 @@ __global__ void reduce_each_row_kernel(F f, std::int64_t rows, typename F::Value
 
 /// Launches `blocks` blocks of `kernel`; refuses what the grid or the device cannot hold.
 template <class... Parameters, class... Arguments>
-void launch(Stream& stream, void (*kernel)(Parameters...), std::int64_t blocks, std::size_t shared_bytes, Arguments... arguments) {
+void launch(Stream& stream, void (*kernel)(Parameters...), std::int64_t blocks, std::size_t shared_bytes,
+            Arguments... arguments) {
   constexpr std::size_t kSharedWithoutAsking = 48 * 1024;
   if (blocks > std::numeric_limits<std::int32_t>::max())
     fail(Code::invalid_argument, "volume: a kernel of ", blocks, " blocks, CUDA takes at most 2147483647");
   const cudaStream_t cuda_stream = cuda_stream_of(stream);
   if (shared_bytes > kSharedWithoutAsking) {
     int limit = 0;
-    check_cuda(cudaDeviceGetAttribute(&limit, cudaDevAttrMaxSharedMemoryPerBlockOptin, stream.device()), "cudaDeviceGetAttribute");
+    check_cuda(cudaDeviceGetAttribute(&limit, cudaDevAttrMaxSharedMemoryPerBlockOptin, stream.device()),
+               "cudaDeviceGetAttribute");
     if (shared_bytes > static_cast<std::size_t>(limit))
-      fail(Code::invalid_argument, "volume: a row along Z needs ", shared_bytes, " bytes of shared memory, this device has ", limit);
-    check_cuda(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared_bytes)),
-               "cudaFuncSetAttribute");
+      fail(Code::invalid_argument, "volume: a row along Z needs ", shared_bytes,
+           " bytes of shared memory, this device has ", limit);
+    check_cuda(
+        cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared_bytes)),
+        "cudaFuncSetAttribute");
   }
   kernel<<<static_cast<unsigned>(blocks), kBlock, shared_bytes, cuda_stream>>>(arguments...);
   check_cuda(cudaGetLastError(), "kernel launch");

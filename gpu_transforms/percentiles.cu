@@ -11,11 +11,12 @@ namespace {
 /// Where a percentile lies between two neighbours of the sorted values.
 struct Position {
   std::int64_t below, above;
-  double weight;      // of the upper neighbour
-  bool single;        // interpolated in float32
+  double weight;  // of the upper neighbour
+  bool single;    // interpolated in float32
 };
 
-// MONAI takes torch.quantile up to this many elements, numpy.percentile beyond; they differ in where they round to float32.
+// MONAI takes torch.quantile up to this many elements, numpy.percentile beyond; they differ in where they round to
+// float32.
 constexpr std::int64_t kTorchUpTo = 1'000'000;
 
 Position position_of(double percentile, std::int64_t count) {
@@ -42,21 +43,27 @@ float percentile_at(const Position& position, float below, float above) {
 }
 
 void check(const ScaleIntensityRangePercentiles& params) {
-  if (!(params.lower >= 0 && params.lower <= 100)) fail(Code::invalid_argument, "lower: ", params.lower, ", must be 0 to 100");
-  if (!(params.upper >= 0 && params.upper <= 100)) fail(Code::invalid_argument, "upper: ", params.upper, ", must be 0 to 100");
-  if (params.relative && !(params.b_min && params.b_max)) fail(Code::invalid_argument, "relative: needs b_min and b_max");
+  if (!(params.lower >= 0 && params.lower <= 100))
+    fail(Code::invalid_argument, "lower: ", params.lower, ", must be 0 to 100");
+  if (!(params.upper >= 0 && params.upper <= 100))
+    fail(Code::invalid_argument, "upper: ", params.upper, ", must be 0 to 100");
+  if (params.relative && !(params.b_min && params.b_max))
+    fail(Code::invalid_argument, "relative: needs b_min and b_max");
 }
 
 }  // namespace
 
-DeviceVolume scale_intensity_range_percentiles(const DeviceVolume& volume, const ScaleIntensityRangePercentiles& params, Workspace& workspace) {
+DeviceVolume scale_intensity_range_percentiles(const DeviceVolume& volume, const ScaleIntensityRangePercentiles& params,
+                                               Workspace& workspace) {
   check(params);
-  if (volume.empty()) fail(Code::invalid_argument, "ScaleIntensityRangePercentiles: an empty volume has no percentiles");
+  if (volume.empty())
+    fail(Code::invalid_argument, "ScaleIntensityRangePercentiles: an empty volume has no percentiles");
   const int sets = params.channel_wise ? volume.channels() : 1;
   const std::int64_t count = volume.count() / sets;
   const Position lower = position_of(params.lower, count), upper = position_of(params.upper, count);
   const DeviceVolume values = to_float32(volume, workspace);
-  const std::vector<OrderStatistics> found = order_statistics(values.data<float>(), count, sets, {lower.below, lower.above, upper.below, upper.above}, workspace);
+  const std::vector<OrderStatistics> found = order_statistics(
+      values.data<float>(), count, sets, {lower.below, lower.above, upper.below, upper.above}, workspace);
 
   std::optional<double> b_min = params.b_min, b_max = params.b_max;
   if (params.relative) {
@@ -65,7 +72,8 @@ DeviceVolume scale_intensity_range_percentiles(const DeviceVolume& volume, const
     b_max = range * (params.upper / 100.0) + *params.b_min;
   }
   // A converted copy is ours alone, so it is scaled in place.
-  DeviceVolume result = volume.dtype() == DType::f32 ? DeviceVolume(DType::f32, volume.channels(), volume.geometry(), workspace) : values;
+  DeviceVolume result =
+      volume.dtype() == DType::f32 ? DeviceVolume(DType::f32, volume.channels(), volume.geometry(), workspace) : values;
   for (int set = 0; set < sets; ++set) {
     constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
     const OrderStatistics& s = found[static_cast<std::size_t>(set)];

@@ -25,15 +25,18 @@ struct Trilinear {
     VOXD_HD void operator()(std::int32_t i) const {
       const std::int32_t lower = z.lower[i], upper = z.upper[i];
       const float w = z.weight[i];
-      const float x0 = interpolate(interpolate(in00[lower], in00[upper], w), interpolate(in01[lower], in01[upper], w), weight_y);
-      const float x1 = interpolate(interpolate(in10[lower], in10[upper], w), interpolate(in11[lower], in11[upper], w), weight_y);
+      const float x0 =
+          interpolate(interpolate(in00[lower], in00[upper], w), interpolate(in01[lower], in01[upper], w), weight_y);
+      const float x1 =
+          interpolate(interpolate(in10[lower], in10[upper], w), interpolate(in11[lower], in11[upper], w), weight_y);
       out[i] = interpolate(x0, x1, weight_x);
     }
   };
   VOXD_HD Row row(std::int64_t r) const {
     const std::int64_t oy = r % out_y, ox = r / out_y % out_x;
     const float* volume = in + r / out_y / out_x * in_channel;
-    const float *lower = volume + std::int64_t{x.lower[ox]} * in_y * in_z, *upper = volume + std::int64_t{x.upper[ox]} * in_y * in_z;
+    const float *lower = volume + std::int64_t{x.lower[ox]} * in_y * in_z,
+                *upper = volume + std::int64_t{x.upper[ox]} * in_y * in_z;
     const std::int64_t y0 = std::int64_t{y.lower[oy]} * in_z, y1 = std::int64_t{y.upper[oy]} * in_z;
     return {lower + y0, lower + y1, upper + y0, upper + y1, out + r * out_z, x.weight[ox], y.weight[oy], z};
   }
@@ -54,26 +57,29 @@ struct Nearest {
   };
   VOXD_HD Row row(std::int64_t r) const {
     const std::int64_t oy = r % out_y, ox = r / out_y % out_x, channel = r / out_y / out_x;
-    return {in + channel * in_channel + (std::int64_t{x.index[ox]} * in_y + y.index[oy]) * in_z, out + r * out_z, z.index};
+    return {in + channel * in_channel + (std::int64_t{x.index[ox]} * in_y + y.index[oy]) * in_z, out + r * out_z,
+            z.index};
   }
 };
 
 void resize_trilinear(const DeviceVolume& volume, bool align_corners, DeviceVolume& result, Workspace& workspace) {
   const Int3 in = volume.size(), out = result.size();
-  const auto x = make_linear_axis(in[0], out[0], align_corners, workspace), y = make_linear_axis(in[1], out[1], align_corners, workspace),
+  const auto x = make_linear_axis(in[0], out[0], align_corners, workspace),
+             y = make_linear_axis(in[1], out[1], align_corners, workspace),
              z = make_linear_axis(in[2], out[2], align_corners, workspace);
   parallel::for_each_row(workspace.stream(), std::int64_t{result.channels()} * out[0] * out[1], out[2],
-                         Trilinear{volume.data<float>(), result.mutable_data<float>(), in[1], in[2], out[0], out[1], out[2],
-                                   volume.geometry().voxels(), x.axis, y.axis, z.axis});
+                         Trilinear{volume.data<float>(), result.mutable_data<float>(), in[1], in[2], out[0], out[1],
+                                   out[2], volume.geometry().voxels(), x.axis, y.axis, z.axis});
 }
 
 void resize_nearest(const DeviceVolume& volume, bool exact, DeviceVolume& result, Workspace& workspace) {
   const Int3 in = volume.size(), out = result.size();
-  const auto x = make_nearest_axis(in[0], out[0], exact, workspace), y = make_nearest_axis(in[1], out[1], exact, workspace),
+  const auto x = make_nearest_axis(in[0], out[0], exact, workspace),
+             y = make_nearest_axis(in[1], out[1], exact, workspace),
              z = make_nearest_axis(in[2], out[2], exact, workspace);
   parallel::for_each_row(workspace.stream(), std::int64_t{result.channels()} * out[0] * out[1], out[2],
-                         Nearest{volume.data<float>(), result.mutable_data<float>(), in[1], in[2], out[0], out[1], out[2],
-                                 volume.geometry().voxels(), x.axis, y.axis, z.axis});
+                         Nearest{volume.data<float>(), result.mutable_data<float>(), in[1], in[2], out[0], out[1],
+                                 out[2], volume.geometry().voxels(), x.axis, y.axis, z.axis});
 }
 
 /// Edges stay where they are; with align_corners the centres of the outermost voxels do.
@@ -93,7 +99,8 @@ Affine scaled(const Affine& affine, const Int3& in, const Int3& out, bool align_
 }  // namespace
 
 Interpolation interpolation_of(const std::string& mode) {
-  for (const Interpolation known : {Interpolation::area, Interpolation::trilinear, Interpolation::nearest, Interpolation::nearest_exact})
+  for (const Interpolation known :
+       {Interpolation::area, Interpolation::trilinear, Interpolation::nearest, Interpolation::nearest_exact})
     if (mode == name_of(known)) return known;
   fail(Code::unimplemented, "mode: \"", mode, "\", must be area, trilinear, nearest or nearest-exact");
 }
@@ -111,13 +118,15 @@ std::string_view name_of(Interpolation mode) {
 Int3 resized(const Int3& size, const Resize& params) {
   const std::vector<int>& wanted = params.spatial_size;
   if (params.longest) {
-    if (wanted.size() != 1 || wanted[0] < 1) fail(Code::invalid_argument, "spatial_size: one number of 1 or more with size_mode \"longest\"");
+    if (wanted.size() != 1 || wanted[0] < 1)
+      fail(Code::invalid_argument, "spatial_size: one number of 1 or more with size_mode \"longest\"");
     const double scale = wanted[0] / double(std::max({size[0], size[1], size[2], 1}));
     Int3 result;
     for (int axis = 0; axis < 3; ++axis) result[axis] = static_cast<std::int32_t>(std::nearbyint(size[axis] * scale));
     return result;
   }
-  if (wanted.size() != 1 && wanted.size() != 3) fail(Code::invalid_argument, "spatial_size: ", wanted.size(), " numbers, must be 1 or 3");
+  if (wanted.size() != 1 && wanted.size() != 3)
+    fail(Code::invalid_argument, "spatial_size: ", wanted.size(), " numbers, must be 1 or 3");
   Int3 result;
   for (std::size_t axis = 0; axis < 3; ++axis) {
     const int n = wanted[wanted.size() == 1 ? 0 : axis];
@@ -129,10 +138,12 @@ Int3 resized(const Int3& size, const Resize& params) {
 DeviceVolume resize(const DeviceVolume& volume, const Resize& params, Workspace& workspace) {
   const Int3 out = resized(volume.size(), params);
   if (volume.empty() || out[0] == 0 || out[1] == 0 || out[2] == 0)
-    fail(Code::invalid_argument, "Resize: cannot resize ", volume.channels(), " x ", to_string(volume.size()), " voxels to ", to_string(out), ": there is nothing in it");
+    fail(Code::invalid_argument, "Resize: cannot resize ", volume.channels(), " x ", to_string(volume.size()),
+         " voxels to ", to_string(out), ": there is nothing in it");
   const DeviceVolume source = to_float32(volume, workspace);
   if (out == volume.size()) return source;
-  DeviceVolume result(DType::f32, volume.channels(), {out, scaled(volume.geometry().affine, volume.size(), out, params.align_corners)}, workspace);
+  DeviceVolume result(DType::f32, volume.channels(),
+                      {out, scaled(volume.geometry().affine, volume.size(), out, params.align_corners)}, workspace);
   switch (params.mode) {
     case Interpolation::area: resize_area(source, result, workspace); break;
     case Interpolation::trilinear: resize_trilinear(source, params.align_corners, result, workspace); break;

@@ -1,12 +1,12 @@
-#include "gpu_transforms/resize_area.h"
-
 #include "gpu_transforms/axis_table.h"
 #include "gpu_transforms/parallel.h"
+#include "gpu_transforms/resize_area.h"
 
-// The reference adds a bin's voxels in x, y, z order to one float32 and divides by the three widths. The bins of an axis have at most two widths, w and w + 1.
-// Adding along z bin by bin would need gathers, so both sums that a bin may ask for are formed for every z of the *input* grid, where memory is contiguous:
-// over the rows of the bin
-//   narrow[z] = (... + row[z]) + ... + row[z + w - 1]        wide[z] = narrow's additions, and row[z + w] after each row's
+// The reference adds a bin's voxels in x, y, z order to one float32 and divides by the three widths. The bins of an
+// axis have at most two widths, w and w + 1. Adding along z bin by bin would need gathers, so both sums that a bin may
+// ask for are formed for every z of the *input* grid, where memory is contiguous: over the rows of the bin
+//   narrow[z] = (... + row[z]) + ... + row[z + w - 1]        wide[z] = narrow's additions, and row[z + w] after each
+//   row's
 // and each bin then picks the sum of its own width. Bins wider than five voxels take the plain loop.
 namespace voxd {
 namespace {
@@ -27,10 +27,12 @@ struct Rows {
 };
 
 VOXD_HD Rows rows_of(const Area& area, std::int64_t r) {
-  const std::int32_t oy = static_cast<std::int32_t>(r % area.out_y), ox = static_cast<std::int32_t>(r / area.out_y % area.out_x);
+  const std::int32_t oy = static_cast<std::int32_t>(r % area.out_y),
+                     ox = static_cast<std::int32_t>(r / area.out_y % area.out_x);
   const std::int64_t channel = r / area.out_y / area.out_x;
   const std::int64_t step_x = std::int64_t{area.in_y} * area.in_z;
-  const float* first = area.in + channel * area.in_channel + area.x.begin[ox] * step_x + std::int64_t{area.y.begin[oy]} * area.in_z;
+  const float* first =
+      area.in + channel * area.in_channel + area.x.begin[ox] * step_x + std::int64_t{area.y.begin[oy]} * area.in_z;
   return {first, step_x, area.in_z, area.x.width[ox], area.y.width[oy]};
 }
 
@@ -150,8 +152,19 @@ struct AnyBins {
 
 void resize_area(const DeviceVolume& volume, DeviceVolume& result, Workspace& workspace) {
   const Int3 in = volume.size(), out = result.size();
-  const auto x = make_area_axis(in[0], out[0], workspace), y = make_area_axis(in[1], out[1], workspace), z = make_area_axis(in[2], out[2], workspace);
-  const Area area{volume.data<float>(), result.mutable_data<float>(), in[1], in[2], out[0], out[1], out[2], volume.geometry().voxels(), x.axis, y.axis, z.axis};
+  const auto x = make_area_axis(in[0], out[0], workspace), y = make_area_axis(in[1], out[1], workspace),
+             z = make_area_axis(in[2], out[2], workspace);
+  const Area area{volume.data<float>(),
+                  result.mutable_data<float>(),
+                  in[1],
+                  in[2],
+                  out[0],
+                  out[1],
+                  out[2],
+                  volume.geometry().voxels(),
+                  x.axis,
+                  y.axis,
+                  z.axis};
   const std::int64_t rows = std::int64_t{result.channels()} * out[0] * out[1];
   const std::int64_t work = 4 * std::int64_t{std::max(in[2], out[2])};
   const std::size_t scratch = 2 * sizeof(float) * static_cast<std::size_t>(in[2]);

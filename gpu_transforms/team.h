@@ -31,7 +31,8 @@ class OneThreadTeam {
   VOXD_HD void each_adding(std::int32_t n, G g) const {
     for (std::int32_t i = 0; i < n; ++i) g(i);
   }
-  /// As each_adding(), where few i are wanted: g(i) for those for which wanted(i) holds, and perhaps for others, for which it must add 0.
+  /// As each_adding(), where few i are wanted: g(i) for those for which wanted(i) holds, and perhaps for others, for
+  /// which it must add 0.
   template <class Wanted, class G>
   VOXD_HD void each_adding_where(std::int32_t n, Wanted wanted, G g) const {
     constexpr std::int32_t kBlock = 64;

@@ -40,7 +40,7 @@ std::unique_ptr<ModelRepository> load_models(const Settings& settings) {
 
 std::shared_ptr<MemoryPool> make_device_memory(const Settings& settings, const std::shared_ptr<MemoryPool>& host) {
   check_device(settings.device);
-  return settings.device.cuda ? std::make_shared<MemoryPool>(cuda_async_allocator(), MemoryPool::Options{}) : host;
+  return settings.device.cuda ? std::make_shared<MemoryPool>(torch_cuda_allocator(), MemoryPool::Options{}) : host;
 }
 
 // Admission lets no more in than the queue can hold.

@@ -151,7 +151,10 @@ void InferCall::finish(const Error& error) {
 }
 
 void InferCall::OnDone() {
-  log_request(record_);
+  {
+    const std::lock_guard lock(mutex_);
+    log_request(record_);
+  }
   reply_.Clear();
   ticket_ = {};
   const std::shared_ptr<InferCall> last = std::move(self_);

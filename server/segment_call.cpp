@@ -195,8 +195,8 @@ void SegmentCall::OnDone() {
       record_.outcome = status_name_of(error_->code());
       record_.detail = error_->what();
     }
+    log_request(record_);
   }
-  log_request(record_);
   upload_.reset();
   ticket_ = {};
   const std::shared_ptr<SegmentCall> last = std::move(self_);

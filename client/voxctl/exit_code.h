@@ -31,7 +31,7 @@ inline constexpr const char* exit_code_help =
     "  4    not found: the input file, or the model on the server\n"
     "  5    no server reached, or it is starting or stopping\n"
     "  6    the server is overloaded; try again later\n"
-    "  7    --timeout passed\n"
+    "  7    a time limit passed: --timeout, or the server's own\n"
     "  8    the server does not allow it\n"
     "  9    server error\n"
     "  130  cancelled (Ctrl-C)\n";

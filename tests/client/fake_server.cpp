@@ -11,8 +11,7 @@
 
 namespace voxd::test {
 
-const std::string echoed_report =
-    R"({"labels": [{"label": 1, "name": "brain", "voxels": 1968200, "ml": 1968.2}]})";
+const std::string echoed_report = R"({"labels": [{"label": 1, "name": "brain", "voxels": 1968200, "ml": 1968.2}]})";
 
 bool FakeCall::read_open() {
   v1::SegmentRequest request;
@@ -108,12 +107,14 @@ void FakeServer::stop() { server_->Shutdown(std::chrono::system_clock::now()); }
 
 void FakeServer::wait_begun(int calls) {
   std::unique_lock lock(mutex_);
-  changed_.wait(lock, [&] { return begun_ >= calls; });
+  if (!changed_.wait_for(lock, std::chrono::minutes(1), [&] { return begun_ >= calls; }))
+    fail(Code::deadline_exceeded, "fake server: ", begun_, " calls have begun, expected ", calls);
 }
 
 void FakeServer::wait_ended(int calls) {
   std::unique_lock lock(mutex_);
-  changed_.wait(lock, [&] { return ended_ >= calls; });
+  if (!changed_.wait_for(lock, std::chrono::minutes(1), [&] { return ended_ >= calls; }))
+    fail(Code::deadline_exceeded, "fake server: ", ended_, " calls have ended, expected ", calls);
 }
 
 grpc::Status FakeServer::Segment(grpc::ServerContext* context, FakeCall::Stream* stream) {

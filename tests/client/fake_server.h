@@ -57,7 +57,7 @@ class FakeServer final : public v1::Segmentation::Service {
   void set_serving(bool serving);
   /// Ends running calls at once, as a server that dies.
   void stop();
-  /// Waits until so many calls have begun, or ended.
+  /// Waits until so many calls have begun, or ended; throws after a minute, so that a test fails instead of hanging.
   void wait_begun(int calls);
   void wait_ended(int calls);
 

@@ -25,7 +25,9 @@ std::string shape_text(const std::vector<std::int64_t>& shape) {
   return text.str() + "]";
 }
 
-bool equal(double a, double b, double tolerance) { return (std::isnan(a) && std::isnan(b)) || a == b || std::abs(a - b) <= tolerance; }
+bool equal(double a, double b, double tolerance) {
+  return (std::isnan(a) && std::isnan(b)) || a == b || std::abs(a - b) <= tolerance;
+}
 
 std::string value_difference(const std::vector<double>& got, const std::vector<double>& wanted, double tolerance) {
   std::size_t count = 0, worst = 0;
@@ -42,7 +44,8 @@ std::string value_difference(const std::vector<double>& got, const std::vector<d
   if (count == 0) return {};
   std::ostringstream text;
   text.precision(9);
-  text << count << " of " << got.size() << " values differ by more than " << tolerance << ", element " << worst << " is " << got[worst] << " instead of " << wanted[worst];
+  text << count << " of " << got.size() << " values differ by more than " << tolerance << ", element " << worst
+       << " is " << got[worst] << " instead of " << wanted[worst];
   return text.str();
 }
 
@@ -53,13 +56,15 @@ std::string affine_difference(const Affine& got, const nlohmann::json& entry) {
     for (int column = 0; column < 4; ++column)
       if (!equal(got[row][column], wanted[row][column], kAffineTolerance)) {
         std::ostringstream text;
-        text << "affine[" << row << "][" << column << "] is " << got[row][column] << " instead of " << wanted[row][column];
+        text << "affine[" << row << "][" << column << "] is " << got[row][column] << " instead of "
+             << wanted[row][column];
         return text.str();
       }
   return {};
 }
 
-/// Replaces by the wanted label what is too close to call: channels [C,...] whose two largest values are within the limit.
+/// Replaces by the wanted label what is too close to call: channels [C,...] whose two largest values are within the
+/// limit.
 void excuse_close_calls(const test::NpyArray& channels, std::vector<double>& got, const std::vector<double>& wanted) {
   const std::vector<double> values = as_doubles(channels);
   const std::size_t voxels = got.size();
@@ -77,12 +82,14 @@ std::size_t count_set(const std::vector<double>& values) {
   return values.size() - static_cast<std::size_t>(std::count(values.begin(), values.end(), 0.0));
 }
 
-std::string array_difference(const Case& golden, const std::string& name, const Results& results, const test::NpyArray& wanted_array) {
+std::string array_difference(const Case& golden, const std::string& name, const Results& results,
+                             const test::NpyArray& wanted_array) {
   const nlohmann::json& entry = golden.entry.at(name);
   const auto found = results.find(name);
   if (found == results.end()) return "was not made";
   const Result& result = found->second;
-  if (result.array.shape != wanted_array.shape) return "shape is " + shape_text(result.array.shape) + " instead of " + shape_text(wanted_array.shape);
+  if (result.array.shape != wanted_array.shape)
+    return "shape is " + shape_text(result.array.shape) + " instead of " + shape_text(wanted_array.shape);
   std::vector<double> got = as_doubles(result.array);
   const std::vector<double> wanted = as_doubles(wanted_array);
   if (golden.entry.value("tie", false)) {

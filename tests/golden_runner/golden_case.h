@@ -2,10 +2,9 @@
 
 #include <filesystem>
 #include <map>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
-
-#include <nlohmann/json.hpp>
 
 #include "gpu_transforms/workspace.h"
 #include "tests/support/npy.h"
@@ -20,7 +19,8 @@ struct Case {
   const nlohmann::json& params() const { return entry.at("params"); }
 };
 
-/// An array that a case came to, under the name of its entry in the index: output, forward, argmax, contour, box_start, box_end.
+/// An array that a case came to, under the name of its entry in the index: output, forward, argmax, contour, box_start,
+/// box_end.
 struct Result {
   test::NpyArray array;
   Affine affine = identity_affine();
@@ -35,7 +35,8 @@ test::NpyArray read_array(const std::filesystem::path& folder, const nlohmann::j
 /// The entry's affine, identity where it has none.
 Affine affine_of(const nlohmann::json& entry);
 
-/// Runs a case through the server's own code. Throws Error{unimplemented} naming what is not supported, and what the code throws.
+/// Runs a case through the server's own code. Throws Error{unimplemented} naming what is not supported, and what the
+/// code throws.
 Results run_case(const Case& golden, const std::filesystem::path& folder, Workspace& workspace);
 
 }  // namespace voxd::golden

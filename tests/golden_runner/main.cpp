@@ -1,9 +1,8 @@
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
 #include <iostream>
 #include <set>
-
-#include <CLI/CLI.hpp>
 
 #include "tests/golden_runner/compare.h"
 #include "tests/golden_runner/golden_case.h"
@@ -46,11 +45,13 @@ Device make_device(const std::string& backend) {
 
 void write_results(const Case& golden, const Results& results, const std::filesystem::path& folder) {
   for (const auto& [name, result] : results)
-    if (golden.entry.contains(name)) test::write_npy(folder / golden.entry.at(name).at("file").get<std::string>(), result.array);
+    if (golden.entry.contains(name))
+      test::write_npy(folder / golden.entry.at(name).at("file").get<std::string>(), result.array);
 }
 
 Outcome judge(const Case& golden, const Results& results, const Options& options) {
-  if (golden.entry.contains("raises")) return {Verdict::failed, "returned a result where MONAI throws " + golden.entry.at("raises").get<std::string>()};
+  if (golden.entry.contains("raises"))
+    return {Verdict::failed, "returned a result where MONAI throws " + golden.entry.at("raises").get<std::string>()};
   if (is_deviation(golden)) {
     const std::string why = difference_from_intent(golden, results, options.golden);
     return {why.empty() ? Verdict::deviates : Verdict::failed, why};
@@ -76,7 +77,8 @@ using Counts = std::map<Verdict, int>;
 
 void print_row(const std::string& name, const Counts& counts) {
   const auto count = [&counts](Verdict verdict) { return counts.contains(verdict) ? counts.at(verdict) : 0; };
-  std::printf("%-32s %7d %7d %9d %16d\n", name.c_str(), count(Verdict::passed), count(Verdict::failed), count(Verdict::deviates), count(Verdict::not_implemented));
+  std::printf("%-32s %7d %7d %9d %16d\n", name.c_str(), count(Verdict::passed), count(Verdict::failed),
+              count(Verdict::deviates), count(Verdict::not_implemented));
 }
 
 /// Transforms in the index's order, with their counts.
@@ -96,7 +98,8 @@ class Table {
   /// Whether any case of the transform ran.
   bool implements(const std::string& transform) const {
     const auto row = rows_.find(transform);
-    return row != rows_.end() && std::any_of(row->second.begin(), row->second.end(), [](const auto& count) { return count.first != Verdict::not_implemented; });
+    return row != rows_.end() && std::any_of(row->second.begin(), row->second.end(),
+                                             [](const auto& count) { return count.first != Verdict::not_implemented; });
   }
 
  private:
@@ -112,7 +115,9 @@ int run_all(const Options& options) {
   Table table;
   std::set<std::string> refused;  // ids of cases that are not implemented
   for (const Case& golden : cases) {
-    if (!options.only.empty() && std::find(options.only.begin(), options.only.end(), golden.transform) == options.only.end()) continue;
+    if (!options.only.empty() &&
+        std::find(options.only.begin(), options.only.end(), golden.transform) == options.only.end())
+      continue;
     Workspace workspace(*device.stream, *device.pool);
     const Outcome outcome = run(golden, workspace, options);
     table.add(golden.transform, outcome.verdict);
@@ -125,7 +130,8 @@ int run_all(const Options& options) {
   table.print();
   bool complete = true;
   for (const std::string& required : options.require) {
-    const bool is_case = std::any_of(cases.begin(), cases.end(), [&](const Case& golden) { return golden.id == required; });
+    const bool is_case =
+        std::any_of(cases.begin(), cases.end(), [&](const Case& golden) { return golden.id == required; });
     if (is_case ? !refused.contains(required) : table.implements(required)) continue;
     std::printf("REQUIRED %s: not implemented\n", required.c_str());
     complete = false;
@@ -139,10 +145,15 @@ int run_all(const Options& options) {
 int main(int argc, char** argv) {
   voxd::golden::Options options;
   CLI::App app{"Runs the golden cases of a folder through the server's own code; exits 0 only if none failed."};
-  app.add_option("--golden", options.golden, "folder of index.json and its arrays")->required()->check(CLI::ExistingDirectory);
-  app.add_option("--backend", options.backend, "tbb, cpp (one thread) or cuda; default: this build's parallel CPU backend")->check(CLI::IsMember({"tbb", "cpp", "cuda"}));
+  app.add_option("--golden", options.golden, "folder of index.json and its arrays")
+      ->required()
+      ->check(CLI::ExistingDirectory);
+  app.add_option("--backend", options.backend,
+                 "tbb, cpp (one thread) or cuda; default: this build's parallel CPU backend")
+      ->check(CLI::IsMember({"tbb", "cpp", "cuda"}));
   app.add_option("--only", options.only, "run these transforms only")->delimiter(',');
-  app.add_option("--write", options.write, "folder to write every result array to, under the file name that the index gives it");
+  app.add_option("--write", options.write,
+                 "folder to write every result array to, under the file name that the index gives it");
   app.add_option("--require", options.require, "transforms, or ids of cases, that must be implemented")->delimiter(',');
   CLI11_PARSE(app, argc, argv);
   try {

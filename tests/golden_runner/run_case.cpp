@@ -17,7 +17,8 @@ using Json = nlohmann::json;
 /// One case while it runs.
 class Run {
  public:
-  Run(const Case& golden, const std::filesystem::path& folder, Workspace& workspace) : case_(golden), folder_(folder), workspace_(workspace) {}
+  Run(const Case& golden, const std::filesystem::path& folder, Workspace& workspace)
+      : case_(golden), folder_(folder), workspace_(workspace) {}
 
   Workspace& workspace() { return workspace_; }
 
@@ -31,7 +32,9 @@ class Run {
     return params_from_json<T>(json.dump(), case_.id);
   }
 
-  DeviceVolume input(const char* name = "input") { return upload_array(case_.entry.at(name), affine_of(case_.entry.at(name))); }
+  DeviceVolume input(const char* name = "input") {
+    return upload_array(case_.entry.at(name), affine_of(case_.entry.at(name)));
+  }
   DeviceVolume input_on(const char* name, const Affine& affine) { return upload_array(case_.entry.at(name), affine); }
   std::filesystem::path input_file() const { return folder_ / case_.entry.at("input").at("file").get<std::string>(); }
 
@@ -45,7 +48,9 @@ class Run {
     std::copy(values.begin(), values.end(), result.array.as<std::int32_t>().begin());
     results_[name] = std::move(result);
   }
-  void put(const std::string& name, test::NpyArray array, const Affine& affine) { results_[name] = {std::move(array), affine}; }
+  void put(const std::string& name, test::NpyArray array, const Affine& affine) {
+    results_[name] = {std::move(array), affine};
+  }
 
   const Case& golden() const { return case_; }
   Results results() && { return std::move(results_); }
@@ -65,18 +70,30 @@ class Run {
   Results results_;
 };
 
-DeviceVolume apply(const ScaleIntensityRange& params, const DeviceVolume& volume, Workspace& workspace) { return scale_intensity_range(volume, params, workspace); }
+DeviceVolume apply(const ScaleIntensityRange& params, const DeviceVolume& volume, Workspace& workspace) {
+  return scale_intensity_range(volume, params, workspace);
+}
 DeviceVolume apply(const ScaleIntensityRangePercentiles& params, const DeviceVolume& volume, Workspace& workspace) {
   return scale_intensity_range_percentiles(volume, params, workspace);
 }
-DeviceVolume apply(const NormalizeIntensity& params, const DeviceVolume& volume, Workspace& workspace) { return normalize_intensity(volume, params, workspace); }
-DeviceVolume apply(const Resize& params, const DeviceVolume& volume, Workspace& workspace) { return resize(volume, params, workspace); }
-DeviceVolume apply(const OrientationParams& params, const DeviceVolume& volume, Workspace& workspace) { return orientation(volume, params.axcodes, workspace); }
-DeviceVolume apply(const AsDiscreteParams&, const DeviceVolume& volume, Workspace& workspace) { return argmax(volume, workspace); }
+DeviceVolume apply(const NormalizeIntensity& params, const DeviceVolume& volume, Workspace& workspace) {
+  return normalize_intensity(volume, params, workspace);
+}
+DeviceVolume apply(const Resize& params, const DeviceVolume& volume, Workspace& workspace) {
+  return resize(volume, params, workspace);
+}
+DeviceVolume apply(const OrientationParams& params, const DeviceVolume& volume, Workspace& workspace) {
+  return orientation(volume, params.axcodes, workspace);
+}
+DeviceVolume apply(const AsDiscreteParams&, const DeviceVolume& volume, Workspace& workspace) {
+  return argmax(volume, workspace);
+}
 DeviceVolume apply(const KeepLargestConnectedComponent& params, const DeviceVolume& volume, Workspace& workspace) {
   return keep_largest_connected_component(volume, params, workspace);
 }
-DeviceVolume apply(const LabelToContourParams&, const DeviceVolume& volume, Workspace& workspace) { return label_to_contour(volume, workspace); }
+DeviceVolume apply(const LabelToContourParams&, const DeviceVolume& volume, Workspace& workspace) {
+  return label_to_contour(volume, workspace);
+}
 
 /// A transform with one input and one output.
 template <class Params>
@@ -93,7 +110,8 @@ void crop_foreground(Run& run) {
   run.put("box_end", box.end);
 }
 
-DeviceVolume crop_to_foreground(const DeviceVolume& volume, const CropForeground& params, SpatialTrace& trace, Workspace& workspace) {
+DeviceVolume crop_to_foreground(const DeviceVolume& volume, const CropForeground& params, SpatialTrace& trace,
+                                Workspace& workspace) {
   const Box box = foreground_box(volume, params, workspace);
   trace.push_back(AppliedCrop{volume.geometry(), box});
   return crop(volume, box, params.value, workspace);
@@ -115,7 +133,8 @@ DeviceVolume forward(const Run& run, Json link, const DeviceVolume& volume, Spat
     trace.push_back(AppliedOrientation{volume.geometry()});
     return apply(run.params_from<OrientationParams>(link), volume, workspace);
   }
-  if (transform == "CropForeground") return crop_to_foreground(volume, run.params_from<CropForeground>(link), trace, workspace);
+  if (transform == "CropForeground")
+    return crop_to_foreground(volume, run.params_from<CropForeground>(link), trace, workspace);
   if (transform == "Resize") {
     const auto params = run.params_from<Resize>(link);
     trace.push_back(AppliedResize{volume.geometry(), params});
@@ -127,7 +146,8 @@ DeviceVolume forward(const Run& run, Json link, const DeviceVolume& volume, Spat
 void inverted(Run& run) {
   SpatialTrace trace;
   DeviceVolume volume = run.input();
-  for (const Json& link : run.golden().params().at("chain")) volume = forward(run, link, volume, trace, run.workspace());
+  for (const Json& link : run.golden().params().at("chain"))
+    volume = forward(run, link, volume, trace, run.workspace());
   run.put("forward", volume);
   const DeviceVolume prediction = run.input_on("pred", volume.geometry().affine);
   const DeviceVolume output = invert(prediction, trace, run.golden().params().at("nearest_interp"), run.workspace());
@@ -140,7 +160,8 @@ void seed_pre(Run& run) {
   SpatialTrace trace;
   const ScaleIntensityRange scaling{.a_min = -57, .a_max = 164, .b_min = 0.0, .b_max = 1.0, .clip = true};
   const DeviceVolume scaled = scale_intensity_range(to_float32(run.input(), run.workspace()), scaling, run.workspace());
-  run.put("output", resize(crop_to_foreground(scaled, {}, trace, run.workspace()), run.params<Resize>(), run.workspace()));
+  run.put("output",
+          resize(crop_to_foreground(scaled, {}, trace, run.workspace()), run.params<Resize>(), run.workspace()));
 }
 
 /// And its post-processing.
