@@ -270,6 +270,8 @@ Bundle read_bundle(const fs::path& folder, bool cuda) {
   description.mask_key = !serving.mask.empty() ? serving.mask : has_pred ? network_output : saved.front();
   require_key(description.name, "mask", description.mask_key, saved);
   bundle.input_channels = metadata.input_channels;
+  description.input_channels = metadata.input_channels;
+  description.warm_up_image = serving.warm_up_image;
   describe_tensors(bundle, serving, saved);
 
   bundle.network_file = folder / "models" / "model.ts";

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,6 +30,8 @@ struct PipelineDescription {
   std::vector<TensorDescription> inputs, outputs;
   std::string mask_key = "pred";
   std::string contour_key;                     ///< empty when the chain makes no contour
+  std::int32_t input_channels = 1;
+  std::optional<Int3> warm_up_image;  ///< size of a typical image, where serving.json names one
   std::map<std::int32_t, std::string> labels;  ///< label value -> name, from metadata.json's channel_def
 };
 

@@ -53,6 +53,14 @@ std::vector<TensorDescription> read_tensors(const Config& config, Params& params
   return tensors;
 }
 
+std::optional<Int3> read_size(Params& params, std::string_view name) {
+  const std::vector<int> size = params.integers(name, {});
+  if (!params.has(name)) return std::nullopt;
+  if (size.size() != 3 || *std::min_element(size.begin(), size.end()) < 1 || *std::max_element(size.begin(), size.end()) > 1024)
+    params.refuse(Code::invalid_argument, name, "expected 3 sizes in 1..1024");
+  return Int3{size[0], size[1], size[2]};
+}
+
 Serving read_fields(const Config& config) {
   Params params(config, "");
   Serving serving;
@@ -61,12 +69,8 @@ Serving read_fields(const Config& config) {
   serving.outputs = read_tensors(config, params, "outputs");
   serving.mask = params.text("mask", "");
   serving.contour = params.text("contour", "");
-  if (const std::vector<int> size = params.integers("warm_up_size", {}); params.has("warm_up_size")) {
-    if (size.size() != 3 || *std::min_element(size.begin(), size.end()) < 1 ||
-        *std::max_element(size.begin(), size.end()) > 1024)
-      params.refuse(Code::invalid_argument, "warm_up_size", "expected 3 sizes in 1..1024");
-    serving.warm_up_size = Int3{size[0], size[1], size[2]};
-  }
+  serving.warm_up_size = read_size(params, "warm_up_size");
+  serving.warm_up_image = read_size(params, "warm_up_image");
   serving.sha256 = params.text("sha256", "");
   const auto is_hex = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); };
   if (!serving.sha256.empty() &&

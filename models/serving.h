@@ -14,7 +14,7 @@ struct Serving {
   std::string description;
   std::vector<TensorDescription> inputs, outputs;
   std::string mask, contour;
-  std::optional<Int3> warm_up_size;
+  std::optional<Int3> warm_up_size, warm_up_image;
   std::string sha256;
 };
 

@@ -9,6 +9,7 @@
 
 #include "models/network.h"
 #include "server/staging.h"
+#include "server/warm_up.h"
 
 namespace voxd {
 namespace {
@@ -87,6 +88,8 @@ App::App(const Settings& settings, std::unique_ptr<ModelRepository> models)
                {settings_.workers, [threads = threads_per_worker(settings_)] { set_torch_threads(threads); }}),
       serving_{*models_, queue_, admission_, statistics_, make_staging(host_memory_), request_limits(settings_)},
       server_(std::make_unique<GrpcServer>(serving_, server_options(settings_))) {
+  WorkerResources resources{streams_, *device_memory_, make_staging(host_memory_), settings_.budget_bytes};
+  warm_up(*models_, resources);
   publish_health();
   if (!settings_.port_file.empty()) write_port_file(settings_.port_file, server_->ports());
   for (const std::string& address : settings_.addresses) spdlog::info("listening on {}", address);

@@ -22,7 +22,7 @@ std::string serving_refusal(const std::string& serving) { return refusal(plain_c
 TEST_CASE("a bundle's description comes from its three files", "[bundle]") {
   const BundleFolder folder(
       plain_chain(), plain_metadata,
-      R"({"warm_up_size": [32, 16, 8], "outputs": [{"name": "MASK", "key": "pred", "datatype": "UINT8", "shape": [1, -1, -1, -1]}]})");
+      R"({"warm_up_size": [32, 16, 8], "warm_up_image": [9, 8, 7], "outputs": [{"name": "MASK", "key": "pred", "datatype": "UINT8", "shape": [1, -1, -1, -1]}]})");
   const Bundle bundle = read_bundle(folder.path, false);
   CHECK(bundle.description.name == "demo");
   CHECK(bundle.description.task == "Testing");
@@ -32,6 +32,8 @@ TEST_CASE("a bundle's description comes from its three files", "[bundle]") {
   CHECK(bundle.description.contour_key == "contour");
   CHECK(bundle.description.labels == std::map<std::int32_t, std::string>{{1, "organ"}});
   CHECK(bundle.warm_up_size == Int3{32, 16, 8});
+  CHECK(bundle.description.warm_up_image == Int3{9, 8, 7});
+  CHECK(bundle.description.input_channels == 1);
   REQUIRE(bundle.description.inputs.size() == 1);
   CHECK(bundle.description.inputs[0].name == "image");
   CHECK(bundle.description.inputs[0].shape == std::vector<std::int64_t>{1, -1, -1, -1});
@@ -153,6 +155,7 @@ TEST_CASE("serving.json is strict: each mistake is refused with its path", "[bun
   CHECK_THAT(serving_refusal(R"({"mask": "organ"})"), Contains("mask: there is no 'organ'"));
   CHECK_THAT(serving_refusal(R"({"contour": "organ"})"), Contains("contour: there is no 'organ'"));
   CHECK_THAT(serving_refusal(R"({"warm_up_size": [1, 2]})"), Contains("warm_up_size: expected 3 sizes in 1..1024"));
+  CHECK_THAT(serving_refusal(R"({"warm_up_image": [1, 2, 0]})"), Contains("warm_up_image: expected 3 sizes in 1..1024"));
   CHECK_THAT(serving_refusal(R"({"sha256": "abc"})"), Contains("sha256: expected 64 lower-case hex digits"));
   const BundleFolder folder(plain_chain(), plain_metadata, R"({"unknown": 1})");
   CHECK(code_of([&] { read_bundle(folder.path, false); }) == "invalid_argument");

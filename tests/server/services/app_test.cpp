@@ -46,6 +46,24 @@ TEST_CASE("health says SERVING for the server, its services and its models, and 
   CHECK(health_of(server.channel, "nothing") == "NOT_FOUND");
 }
 
+TEST_CASE("a model that names a typical image has run on one of that size before the server is ready") {
+  const auto pipeline = std::make_shared<FakePipeline>();
+  pipeline->description_.warm_up_image = Int3{5, 4, 3};
+  std::atomic<bool> fails = false;
+  pipeline->during_network = [&fails](const JobContext&) {
+    if (fails) fail(Code::invalid_argument, "image: not to its liking");
+  };
+  const auto serves = [&] {
+    const App app(on_any_port(), std::make_unique<ModelRepository>(std::vector<Model>{{"fake", "1", pipeline}}));
+    return health_of(connect(app), "fake") == "SERVING";
+  };
+  CHECK(serves());
+  CHECK(pipeline->runs == 1);
+  fails = true;
+  CHECK(serves());
+  CHECK(pipeline->runs == 2);
+}
+
 TEST_CASE("a server without a ready model says NOT_SERVING") {
   const App app(on_any_port(), no_models());
   CHECK(health_of(connect(app)) == "NOT_SERVING");
