@@ -61,7 +61,7 @@ progress() {
 
 # The line of a log that says why: the first that looks like an error, else the last one.
 reason() {
-  awk 'NF {last = $0} !found && /(^E: |[Ee]rror|ERROR|FAILED|sha256|No space|not found)/ {found = $0}
+  awk 'NF {last = $0} !found && /(^E: |[Ee]rror|ERROR|FAILED|Expected sha256|No space|not found)/ {found = $0}
        END {print substr(found ? found : last, 1, 300)}' "$1"
 }
 
