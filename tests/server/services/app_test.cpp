@@ -49,17 +49,13 @@ TEST_CASE("health says SERVING for the server, its services and its models, and 
 TEST_CASE("a model that names a typical image has run on one of that size before the server is ready") {
   const auto pipeline = std::make_shared<FakePipeline>();
   pipeline->description_.warm_up_image = Int3{5, 4, 3};
-  std::atomic<bool> fails = false;
-  pipeline->during_network = [&fails](const JobContext&) {
-    if (fails) fail(Code::invalid_argument, "image: not to its liking");
-  };
   const auto serves = [&] {
     const App app(on_any_port(), std::make_unique<ModelRepository>(std::vector<Model>{{"fake", "1", pipeline}}));
     return health_of(connect(app), "fake") == "SERVING";
   };
   CHECK(serves());
   CHECK(pipeline->runs == 1);
-  fails = true;
+  pipeline->fails = true;
   CHECK(serves());
   CHECK(pipeline->runs == 2);
 }
@@ -70,9 +66,8 @@ TEST_CASE("a server without a ready model says NOT_SERVING") {
 }
 
 TEST_CASE("draining finishes what was accepted, in whatever phase, and refuses what is new") {
-  ServerFixture server;
   Gate gate;
-  server.pipeline->during_network = [&gate](const JobContext& context) { gate.pass(context); };
+  const ServerFixture server(gate);
   const std::string image = small_image();
   std::vector<std::unique_ptr<SegmentCaller>> callers;
   const auto accepted_caller = [&]() -> SegmentCaller& {
@@ -137,14 +132,11 @@ TEST_CASE("what is still running at the end of the drain timeout, or at a second
   std::stop_source second_signal;
   SECTION("timeout") { settings.drain_timeout_s = 0.05; }
   SECTION("second signal") { second_signal.request_stop(); }
-  const ServerFixture server(settings);
   Gate gate;
-  server.pipeline->during_network = [&gate](const JobContext& context) { gate.pass(context); };
+  const ServerFixture server(gate, settings);
   const std::string image = small_image();
   SegmentCaller caller(server.channel);
-  caller.send(open_for(image));
-  caller.send("p", 0, image);
-  caller.end_upload();
+  caller.send_all(open_for(image), image);
   gate.wait_for_arrivals(1);
   CHECK_FALSE(server.app->drain(second_signal.get_token()));
   CHECK_FALSE(caller.finish().status.ok());

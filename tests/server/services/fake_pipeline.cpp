@@ -39,7 +39,8 @@ PipelineResult FakePipeline::run(const std::vector<HostVolume>& images, JobConte
   context.check();
   context.report(Stage::pre, 0);
   context.report(Stage::network, 0);
-  during_network(context);
+  if (gate) gate->pass(context);
+  if (fails) fail(Code::invalid_argument, "image: not to the network's liking");
   context.report(Stage::network, 1);
   context.report(Stage::post, 0);
   const HostVolume& image = images.at(0);

@@ -2,7 +2,6 @@
 
 #include <atomic>
 #include <condition_variable>
-#include <functional>
 #include <mutex>
 
 #include "models/pipeline.h"
@@ -38,7 +37,8 @@ class Gate {
 };
 
 /// A pipeline without a network: the mask is 1 where the image is above 0.5, the contour is 1 where it is above 1.5; a
-/// third output "SCALED" is float32, twice the image. Thread rule: Pipeline's.
+/// third output "SCALED" is float32, twice the image. Thread rule: Pipeline's; the members that are not atomic are set
+/// before a server has it.
 class FakePipeline : public Pipeline {
  public:
   FakePipeline();
@@ -49,8 +49,9 @@ class FakePipeline : public Pipeline {
   std::int64_t peak_bytes(DType dtype, std::int32_t channels, const Int3& size) const override;
 
   PipelineDescription description_;
-  /// Called in the network stage.
-  std::function<void(const JobContext&)> during_network = [](const JobContext&) {};
+  /// Passed in the network stage, where there is one.
+  Gate* gate = nullptr;
+  std::atomic<bool> fails{false};  ///< in the network stage
   bool keeps_grid = true;
   mutable std::atomic<int> runs{0};
 };

@@ -1,4 +1,5 @@
 #include <cstring>
+#include <future>
 #include <thread>
 
 #include "tests/server/services/server_fixture.h"
@@ -6,6 +7,7 @@
 
 using namespace voxd;
 using namespace voxd::test;
+using Catch::Matchers::Contains;
 using inference::ModelInferRequest;
 using inference::ModelInferResponse;
 
@@ -50,8 +52,6 @@ std::string scaled_bytes(const ServerFixture& server, ModelInferRequest request)
   REQUIRE(answer.status.ok());
   return answer.response.raw_output_contents(0);
 }
-
-bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
 }  // namespace
 
@@ -236,7 +236,7 @@ TEST_CASE("a request that cannot be served is refused with Triton's code and wor
   const Answer answer = infer(server, request);
   INFO(answer.status.error_message());
   CHECK(answer.status.error_code() == code);
-  CHECK(contains(answer.status.error_message(), text));
+  CHECK_THAT(answer.status.error_message(), Contains(text));
   server.wait_idle();
   CHECK(server.pipeline->runs == 0);
   CHECK(server.app->admission().bytes() == 0);
@@ -253,31 +253,28 @@ TEST_CASE("parameters that clients send by themselves are accepted") {
 }
 
 TEST_CASE("the timeout parameter, in microseconds, ends a job that waits") {
-  ServerFixture server;
   Gate gate;
-  server.pipeline->during_network = [&gate](const JobContext& context) { gate.pass(context); };
-  std::jthread running([&] { CHECK(infer(server, float_request()).status.ok()); });
+  const ServerFixture server(gate);
+  auto running = std::async(std::launch::async, [&] { return infer(server, float_request()); });
   gate.wait_for_arrivals(1);
   ModelInferRequest request = float_request();
   (*request.mutable_parameters())["timeout"].set_int64_param(20'000);
   CHECK(infer(server, request).status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED);
   gate.open();
+  CHECK(running.get().status.ok());
 }
 
 TEST_CASE("a cancelled inference frees its worker and what it held") {
-  ServerFixture server;
   Gate gate;
-  server.pipeline->during_network = [&gate](const JobContext& context) { gate.pass(context); };
+  const ServerFixture server(gate);
   grpc::ClientContext context;
-  {
-    const std::jthread caller([&] {
-      ModelInferResponse response;
-      CHECK(server.kserve()->ModelInfer(&context, float_request(), &response).error_code() ==
-            grpc::StatusCode::CANCELLED);
-    });
-    gate.wait_for_arrivals(1);
-    context.TryCancel();
-  }
+  auto caller = std::async(std::launch::async, [&] {
+    ModelInferResponse response;
+    return server.kserve()->ModelInfer(&context, float_request(), &response);
+  });
+  gate.wait_for_arrivals(1);
+  context.TryCancel();
+  CHECK(caller.get().error_code() == grpc::StatusCode::CANCELLED);
   server.wait_idle();
   CHECK(server.app->admission().bytes() == 0);
   gate.open();
@@ -287,13 +284,13 @@ TEST_CASE("a cancelled inference frees its worker and what it held") {
 TEST_CASE("an inference is refused on its headers when the server has enough to do") {
   Settings settings;
   settings.queue_jobs = 1;
-  ServerFixture server(settings);
   Gate gate;
-  server.pipeline->during_network = [&gate](const JobContext& context) { gate.pass(context); };
-  const std::jthread running([&] { CHECK(infer(server, float_request()).status.ok()); });
+  const ServerFixture server(gate, settings);
+  auto running = std::async(std::launch::async, [&] { return infer(server, float_request()); });
   gate.wait_for_arrivals(1);
   CHECK(infer(server, float_request()).status.error_code() == grpc::StatusCode::RESOURCE_EXHAUSTED);
   gate.open();
+  CHECK(running.get().status.ok());
 }
 
 TEST_CASE("what the client announces is what it may send") {
@@ -318,7 +315,7 @@ TEST_CASE("a message beyond the limit is refused by the transport") {
   const ServerFixture server(settings);
   const Answer answer = infer(server, request_of("UINT8", std::string(std::size_t{2} << 20, 'x')));
   CHECK(answer.status.error_code() == grpc::StatusCode::RESOURCE_EXHAUSTED);
-  CHECK(contains(answer.status.error_message(), "larger than max"));
+  CHECK_THAT(answer.status.error_message(), Contains("larger than max"));
 }
 
 TEST_CASE("a compressed request is refused") {
@@ -328,7 +325,7 @@ TEST_CASE("a compressed request is refused") {
   ModelInferResponse response;
   const grpc::Status status = server.kserve()->ModelInfer(&context, float_request(), &response);
   CHECK(status.error_code() == grpc::StatusCode::UNIMPLEMENTED);
-  CHECK(contains(status.error_message(), "gzip"));
+  CHECK_THAT(status.error_message(), Contains("gzip"));
 }
 
 TEST_CASE("four inferences at once, ten times, give the same bytes") {

@@ -34,9 +34,7 @@ void infer(const ServerFixture& server, bool good) {
   input.set_datatype("UINT8");
   for (int i = 0; i < 4; ++i) input.add_shape(1);
   request.add_raw_input_contents("x");
-  server.pipeline->during_network = [good](const JobContext&) {
-    if (!good) fail(Code::invalid_argument, "not this one");
-  };
+  server.pipeline->fails = !good;
   grpc::ClientContext context;
   inference::ModelInferResponse response;
   CHECK(server.kserve()->ModelInfer(&context, request, &response).ok() == good);

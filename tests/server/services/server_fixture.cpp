@@ -20,13 +20,17 @@ std::unique_ptr<ModelRepository> repository_of(const std::shared_ptr<FakePipelin
 
 }  // namespace
 
-ServerFixture::ServerFixture(Settings settings) {
+ServerFixture::ServerFixture(Settings settings, const Prepare& prepare) {
   [[maybe_unused]] static const bool is_quiet = (start_logging("off"), true);
   settings.addresses = {"127.0.0.1:0"};
   settings.threads = 1;
+  if (prepare) prepare(*pipeline);
   app = std::make_unique<App>(settings, repository_of(pipeline));
   channel = connect(*app);
 }
+
+ServerFixture::ServerFixture(Gate& gate, Settings settings)
+    : ServerFixture(std::move(settings), [&gate](FakePipeline& fake) { fake.gate = &gate; }) {}
 
 void ServerFixture::wait_idle() const {
   while (app->admission().calls() > 0 || app->workers().running() > 0) std::this_thread::yield();
@@ -87,6 +91,12 @@ bool SegmentCaller::send(const std::string& part, std::uint64_t offset, const st
 void SegmentCaller::end_upload() {
   start();
   if (!std::exchange(upload_ended_, true)) stream_->WritesDone();
+}
+
+void SegmentCaller::send_all(const v1::Open& open, const std::string& image) {
+  send(open);
+  send("p", 0, image);
+  end_upload();
 }
 
 bool SegmentCaller::wait_for(v1::Progress::Stage stage) {

@@ -2,6 +2,7 @@
 
 #include <grpcpp/channel.h>
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -15,9 +16,14 @@
 
 namespace voxd::test {
 
-/// A server on a free loopback port with one model "fake", and a channel to it.
+/// A server on a free loopback port with one model "fake", and a channel to it. What the model's threads share with a
+/// test is in place before they start (`prepare`, a gate that lives longer): between them there is gRPC only, through
+/// which ThreadSanitizer sees no order.
 struct ServerFixture {
-  explicit ServerFixture(Settings settings = {});
+  using Prepare = std::function<void(FakePipeline&)>;
+  explicit ServerFixture(Settings settings = {}, const Prepare& prepare = {});
+  /// Whose model waits at the gate in the network stage.
+  explicit ServerFixture(Gate& gate, Settings settings = {});
 
   std::unique_ptr<v1::Segmentation::Stub> segmentation() const { return v1::Segmentation::NewStub(channel); }
   std::unique_ptr<inference::GRPCInferenceService::Stub> kserve() const {
@@ -58,6 +64,8 @@ class SegmentCaller {
   bool send(const v1::Open& open);
   bool send(const std::string& part, std::uint64_t offset, const std::string& data);
   void end_upload();
+  /// Open, the image in one chunk, and the end of the upload.
+  void send_all(const v1::Open& open, const std::string& image);
   /// Reads until an event of progress in that stage comes; false if the call ends first.
   bool wait_for(v1::Progress::Stage stage);
   /// Reads until Accepted comes; false if the call ends first.

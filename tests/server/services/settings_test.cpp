@@ -8,6 +8,7 @@
 #include "tests/support/temporary_folder.h"
 
 using namespace voxd;
+using Catch::Matchers::Contains;
 
 namespace {
 
@@ -32,7 +33,6 @@ std::string refused(std::vector<const char*> arguments) {
   return line.text;
 }
 
-bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
 /// Sets an environment variable until it dies.
 struct Variable {
@@ -95,34 +95,34 @@ TEST_CASE("a configuration file says the same as flags, and they win") {
 }
 
 TEST_CASE("a bad setting is refused with its name, in one line") {
-  CHECK(contains(refused({}), "--model-repository"));
+  CHECK_THAT(refused({}), Contains("--model-repository"));
   const auto bad = [](std::vector<const char*> arguments) {
     arguments.insert(arguments.end(), {"--model-repository", "models"});
     return refused(std::move(arguments));
   };
-  CHECK(contains(bad({"--workers", "0"}), "--workers"));
-  CHECK(contains(bad({"--workers", "many"}), "--workers"));
-  CHECK(contains(bad({"--log-level", "loud"}), "--log-level"));
-  CHECK(contains(bad({"--device", "tpu"}), "--device"));
-  CHECK(contains(bad({"--device", "cuda:x"}), "--device"));
-  CHECK(contains(bad({"--queue-bytes", "-5"}), "--queue-bytes"));
-  CHECK(contains(bad({"--max-image-bytes", "0"}), "--max-image-bytes"));
-  CHECK(contains(bad({"--max-image-bytes", "9G"}), "--max-image-bytes"));
-  CHECK(contains(bad({"--address", "nowhere"}), "--address: 'nowhere'"));
-  CHECK(contains(bad({"--address", "127.0.0.1:70000"}), "--address"));
-  CHECK(contains(bad({"--no-such-flag"}), "--no-such-flag"));
+  CHECK_THAT(bad({"--workers", "0"}), Contains("--workers"));
+  CHECK_THAT(bad({"--workers", "many"}), Contains("--workers"));
+  CHECK_THAT(bad({"--log-level", "loud"}), Contains("--log-level"));
+  CHECK_THAT(bad({"--device", "tpu"}), Contains("--device"));
+  CHECK_THAT(bad({"--device", "cuda:x"}), Contains("--device"));
+  CHECK_THAT(bad({"--queue-bytes", "-5"}), Contains("--queue-bytes"));
+  CHECK_THAT(bad({"--max-image-bytes", "0"}), Contains("--max-image-bytes"));
+  CHECK_THAT(bad({"--max-image-bytes", "9G"}), Contains("--max-image-bytes"));
+  CHECK_THAT(bad({"--address", "nowhere"}), Contains("--address: 'nowhere'"));
+  CHECK_THAT(bad({"--address", "127.0.0.1:70000"}), Contains("--address"));
+  CHECK_THAT(bad({"--no-such-flag"}), Contains("--no-such-flag"));
 }
 
 TEST_CASE("an unknown name in the configuration file is refused with it") {
   const test::TemporaryFolder folder;
   const std::string file = folder.write("voxd.conf", "wokers = 4\n").string();
-  CHECK(contains(refused({"--config", file.c_str(), "--model-repository", "models"}), "wokers"));
+  CHECK_THAT(refused({"--config", file.c_str(), "--model-repository", "models"}), Contains("wokers"));
 }
 
 TEST_CASE("an address that other machines reach needs --insecure") {
   for (const char* address :
        {"0.0.0.0:8001", "[::]:8001", "192.168.1.5:8001", "example.org:8001", "127.evil.example:8001"}) {
-    CHECK(contains(refused({"--model-repository", "models", "--address", address}), "--insecure"));
+    CHECK_THAT(refused({"--model-repository", "models", "--address", address}), Contains("--insecure"));
     CHECK(accepted({"--address", address, "--insecure"}).addresses[0] == address);
   }
   for (const char* address : {"127.0.0.1:1", "127.8.9.10:1", "localhost:1", "[::1]:1", "unix:/some/path"})
@@ -132,11 +132,11 @@ TEST_CASE("an address that other machines reach needs --insecure") {
 TEST_CASE("help and version are answered without anything else being set") {
   const CommandLine version = parse({"--version"});
   CHECK(version.exit_code == 0);
-  CHECK(contains(version.text, "voxd 1.2.3"));
+  CHECK_THAT(version.text, Contains("voxd 1.2.3"));
   const CommandLine help = parse({"--help"});
   CHECK(help.exit_code == 0);
   for (const char* flag : {"--model-repository", "--address", "--port-file", "--insecure", "--device", "--workers",
                            "--threads", "--queue-jobs", "--queue-bytes", "--max-image-bytes", "--budget-bytes",
                            "--drain-timeout", "--log-level", "--version", "--config"})
-    CHECK(contains(help.text, flag));
+    CHECK_THAT(help.text, Contains(flag));
 }
