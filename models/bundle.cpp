@@ -215,7 +215,7 @@ void describe_tensors(Bundle& bundle, const Serving& serving, const std::vector<
   description.inputs = serving.inputs;
   description.outputs = serving.outputs;
   if (description.inputs.empty())
-    description.inputs.push_back({bundle.input_key, bundle.input_key, "FP32", {bundle.input_channels, -1, -1, -1}});
+    description.inputs.push_back({bundle.input_key, bundle.input_key, "FP32", {bundle.description.input_channels, -1, -1, -1}});
   if (description.outputs.empty())
     for (const std::string& key : saved) description.outputs.push_back({key, key, "UINT8", {1, -1, -1, -1}});
   for (std::size_t i = 0; i < description.inputs.size(); ++i)
@@ -269,7 +269,6 @@ Bundle read_bundle(const fs::path& folder, bool cuda) {
   const bool has_pred = std::find(saved.begin(), saved.end(), network_output) != saved.end();
   description.mask_key = !serving.mask.empty() ? serving.mask : has_pred ? network_output : saved.front();
   require_key(description.name, "mask", description.mask_key, saved);
-  bundle.input_channels = metadata.input_channels;
   description.input_channels = metadata.input_channels;
   description.warm_up_image = serving.warm_up_image;
   describe_tensors(bundle, serving, saved);

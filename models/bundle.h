@@ -13,7 +13,6 @@ struct Bundle {
   PipelineDescription description;
   std::string input_key;    ///< where the images go
   std::string network_key;  ///< what the network is given; it answers under "pred"
-  std::int32_t input_channels = 1;
   Steps pre, post;
   std::filesystem::path network_file;
   std::string network_sha256;  ///< empty: any

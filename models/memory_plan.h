@@ -44,7 +44,6 @@ struct PlannedVolume {
     return checked_product({channels, size[0], size[1], size[2], static_cast<std::int64_t>(size_of(dtype))},
                            "memory plan");
   }
-  std::int64_t voxels() const { return std::int64_t{size[0]} * size[1] * size[2]; }
 
   DType dtype = DType::f32;
   std::int32_t channels = 0;

@@ -123,7 +123,7 @@ class BundlePipeline final : public Pipeline {
     start_stage(Stage::pre, context);
     {
       const std::optional<HostVolume> stack =
-          images.size() > 1 ? std::optional(stacked(images, bundle_.input_channels, allocate)) : std::nullopt;
+          images.size() > 1 ? std::optional(stacked(images, bundle_.description.input_channels, allocate)) : std::nullopt;
       dictionary.items[bundle_.input_key] = {upload(stack ? *stack : images[0], context.workspace), {}};
       if (stack) context.stream().synchronize();
     }
@@ -175,9 +175,9 @@ class BundlePipeline final : public Pipeline {
              "]: lies elsewhere than image[0] (their affines differ by more than 1e-3 mm)");
       channels += images[i].channels;
     }
-    if (channels != bundle_.input_channels)
+    if (channels != bundle_.description.input_channels)
       fail(Code::invalid_argument, "image: ", channels, channels == 1 ? " channel" : " channels", ", '",
-           bundle_.description.name, "' takes ", bundle_.input_channels);
+           bundle_.description.name, "' takes ", bundle_.description.input_channels);
   }
 
   static bool same_place(const Affine& a, const Affine& b) {
@@ -256,7 +256,7 @@ std::shared_ptr<const Network> load_network(const Bundle& bundle, int device) {
     if (const std::string found = sha256_of(bundle.network_file); found != bundle.network_sha256)
       fail(Code::failed_precondition, file, ": its SHA-256 is ", found, ", serving.json says ", bundle.network_sha256);
   try {
-    return load_torchscript(bundle.network_file, {bundle.input_channels, bundle.warm_up_size, device});
+    return load_torchscript(bundle.network_file, {bundle.description.input_channels, bundle.warm_up_size, device});
   } catch (const Error& reason) {
     throw Error(reason.code(), file + ": " + reason.what());
   }

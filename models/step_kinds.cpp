@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <limits>
 
+#include "gpu_transforms/scratch.h"
+
 namespace voxd {
 namespace {
 
@@ -10,9 +12,12 @@ PlannedVolume as_float32(const PlannedVolume& volume, MemoryPlan& plan) {
   return volume.dtype == DType::f32 ? volume : PlannedVolume(DType::f32, volume.channels, volume.size, plan);
 }
 
-/// A float32 result of the same size, made from a volume that is converted first.
-void plan_pointwise(PlannedDictionary::Item& item, MemoryPlan& plan) {
-  item.volume = PlannedVolume(DType::f32, item.volume.channels, item.volume.size, plan);
+std::int64_t scratch_of(const PlannedVolume&, const ScaleIntensityRange&) { return 0; }
+std::int64_t scratch_of(const PlannedVolume& volume, const ScaleIntensityRangePercentiles& params) {
+  return percentiles_scratch_bytes(params.channel_wise ? volume.channels : 1);
+}
+std::int64_t scratch_of(const PlannedVolume& volume, const NormalizeIntensity&) {
+  return normalize_intensity_scratch_bytes(volume.channels, volume.size);
 }
 
 DeviceVolume apply_intensity(const DeviceVolume& volume, const ScaleIntensityRange& params, Workspace& workspace) {
@@ -75,7 +80,10 @@ void Intensity<P>::apply_to(Dictionary::Item& item, std::size_t, Workspace& work
 
 template <class P>
 void Intensity<P>::plan_for(PlannedDictionary::Item& item, std::size_t, MemoryPlan& plan) const {
-  plan_pointwise(item, plan);
+  const std::int64_t scratch = scratch_of(item.volume, params);
+  PlannedVolume result(DType::f32, item.volume.channels, item.volume.size, plan);
+  plan.scratch(scratch);
+  item.volume = std::move(result);
 }
 
 template class Intensity<ScaleIntensityRange>;
@@ -122,6 +130,8 @@ void CropForegroundd::apply(Dictionary& dictionary, JobContext& context) const {
 }
 
 void CropForegroundd::plan(PlannedDictionary& dictionary, MemoryPlan& plan) const {
+  const PlannedVolume& source = dictionary.at(source_key).volume;
+  plan.scratch(foreground_box_scratch_bytes(source.channels, source.size));
   for (const std::string& key : keys()) {
     PlannedDictionary::Item& item = dictionary.at(key);
     Int3 largest = item.volume.size;
@@ -175,8 +185,7 @@ void KeepLargestConnectedComponentd::apply_to(Dictionary::Item& item, std::size_
 
 void KeepLargestConnectedComponentd::plan_for(PlannedDictionary::Item& item, std::size_t, MemoryPlan& plan) const {
   PlannedVolume result(item.volume.dtype, item.volume.channels, item.volume.size, plan);
-  // One bit per voxel; runs of foreground along Z, of which a row can hold every other voxel, are 12 bytes each.
-  plan.scratch(item.volume.voxels() / 8 + item.volume.voxels() * 6);
+  plan.scratch(keep_largest_connected_component_scratch_bytes(item.volume.size));
   item.volume = std::move(result);
 }
 
@@ -185,7 +194,9 @@ void LabelToContourd::apply_to(Dictionary::Item& item, std::size_t, Workspace& w
 }
 
 void LabelToContourd::plan_for(PlannedDictionary::Item& item, std::size_t, MemoryPlan& plan) const {
-  item.volume = PlannedVolume(item.volume.dtype, item.volume.channels, item.volume.size, plan);
+  PlannedVolume result(item.volume.dtype, item.volume.channels, item.volume.size, plan);
+  plan.scratch(label_to_contour_scratch_bytes(item.volume.channels, item.volume.size));
+  item.volume = std::move(result);
 }
 
 void CopyItemsd::apply(Dictionary& dictionary, JobContext&) const {

@@ -1,0 +1,62 @@
+#include "gpu_transforms/scratch.h"
+
+#include <algorithm>
+
+#include "gpu_transforms/volume/checked.h"
+
+namespace voxd {
+namespace {
+
+constexpr const char* kWhat = "scratch memory";
+constexpr std::int64_t kFew = 1024;  // single values: a threshold, a flag, a sum
+
+std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return a / b + (a % b != 0); }
+
+/// The largest of f(rows, nz) with each axis as Z.
+template <class F>
+std::int64_t largest_by_row_axis(const Int3& size, F f) {
+  std::int64_t largest = 0;
+  for (std::size_t z = 0; z < 3; ++z)
+    largest = std::max(largest, f(checked_product({size[(z + 1) % 3], size[(z + 2) % 3]}, kWhat), std::int64_t{size[z]}));
+  return largest;
+}
+
+std::int64_t bit_row_bytes(std::int64_t rows, std::int64_t nz) { return checked_product({rows, ceil_div(nz, 64), 8}, kWhat); }
+
+}  // namespace
+
+std::int64_t keep_largest_connected_component_scratch_bytes(const Int3& size) {
+  constexpr std::int64_t label_counters = 65537 * 4, run = 12, row_begin = 8, runs_per_partial_maximum = 4096;
+  return largest_by_row_axis(size, [&](std::int64_t rows, std::int64_t nz) {
+    const std::int64_t runs = checked_product({rows, ceil_div(nz, 2)}, kWhat);
+    std::int64_t components = checked_sum(checked_product({runs, run}, kWhat), checked_product({rows + 1, row_begin}, kWhat), kWhat);
+    components = checked_sum(components, 8 * ceil_div(runs, runs_per_partial_maximum), kWhat);
+    return checked_sum(bit_row_bytes(rows, nz), std::max(components, label_counters) + kFew, kWhat);
+  });
+}
+
+std::int64_t label_to_contour_scratch_bytes(std::int32_t channels, const Int3& size) {
+  return largest_by_row_axis(size, [&](std::int64_t rows, std::int64_t nz) {
+    return checked_sum(bit_row_bytes(checked_product({rows, channels}, kWhat), nz), kFew, kWhat);
+  });
+}
+
+std::int64_t foreground_box_scratch_bytes(std::int32_t channels, const Int3& size) {
+  constexpr std::int64_t extent = 8, box = 3 * extent;
+  const std::int64_t planes = checked_product({channels, *std::max_element(size.begin(), size.end())}, kWhat);
+  const std::int64_t rows = largest_by_row_axis(size, [](std::int64_t count, std::int64_t) { return count; });
+  const std::int64_t extents = checked_product({channels, rows, extent}, kWhat);
+  return checked_sum(extents, checked_product({planes + channels, box}, kWhat), kWhat);
+}
+
+std::int64_t percentiles_scratch_bytes(std::int32_t sets) {
+  constexpr std::int64_t ranks = 4, bins = 2048, counter = 8;
+  return checked_product({sets, ranks * bins * counter + kFew}, kWhat);
+}
+
+std::int64_t normalize_intensity_scratch_bytes(std::int32_t channels, const Int3& size) {
+  constexpr std::int64_t values_per_sum = 4096;
+  return 8 * ceil_div(checked_product({channels, size[0], size[1], size[2]}, kWhat), values_per_sum) + kFew;
+}
+
+}  // namespace voxd

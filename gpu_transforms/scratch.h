@@ -1,0 +1,27 @@
+#pragma once
+
+#include <cstdint>
+
+#include "gpu_transforms/volume/geometry.h"
+
+// What a transform takes from the workspace beside its input and output, at most: to state a job's memory before it runs. An image's axes may have been
+// swapped by then in a way that only its affine tells, so each bound holds whichever axis is Z. Bytes; Error{invalid_argument} if they do not fit 63 bits.
+namespace voxd {
+
+/// One bit per voxel, 8 bytes per row, 12 per run of foreground of which a row can have one at every other voxel; before that, without applied labels, a
+/// counter per label that there can be.
+std::int64_t keep_largest_connected_component_scratch_bytes(const Int3& size);
+
+/// One bit per voxel.
+std::int64_t label_to_contour_scratch_bytes(std::int32_t channels, const Int3& size);
+
+/// The extent of each row and of each plane.
+std::int64_t foreground_box_scratch_bytes(std::int32_t channels, const Int3& size);
+
+/// Histograms for each set of values: one, or one per channel.
+std::int64_t percentiles_scratch_bytes(std::int32_t sets);
+
+/// A partial sum per 4096 values.
+std::int64_t normalize_intensity_scratch_bytes(std::int32_t channels, const Int3& size);
+
+}  // namespace voxd
