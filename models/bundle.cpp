@@ -225,6 +225,18 @@ void describe_tensors(Bundle& bundle, const Serving& serving, const std::vector<
     require_key(description.name, "outputs[" + std::to_string(i) + "].key", description.outputs[i].key, saved);
 }
 
+/// The chain's results follow the network's answer, which Invertd takes back.
+bool ends_on_input_grid(const Steps& pre, const Steps& post) {
+  bool elsewhere = std::any_of(pre.begin(), pre.end(), [](const auto& step) { return step->moves_voxels(); });
+  for (const auto& step : post) {
+    const std::vector<std::string>& keys = step->keys();
+    if (std::find(keys.begin(), keys.end(), network_output) == keys.end()) continue;
+    if (step->name() == "Invertd") elsewhere = false;
+    if (step->moves_voxels()) elsewhere = true;
+  }
+  return !elsewhere;
+}
+
 }  // namespace
 
 Bundle read_bundle(const fs::path& folder, bool cuda) {
@@ -273,6 +285,7 @@ Bundle read_bundle(const fs::path& folder, bool cuda) {
   description.warm_up_image = serving.warm_up_image;
   describe_tensors(bundle, serving, saved);
 
+  description.ends_on_input_grid = ends_on_input_grid(bundle.pre, bundle.post);
   bundle.network_file = folder / "models" / "model.ts";
   bundle.network_sha256 = serving.sha256;
   bundle.warm_up_size = serving.warm_up_size.value_or(NetworkOptions{}.warm_up_size);

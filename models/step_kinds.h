@@ -60,6 +60,8 @@ class Orientationd final : public KeyedStep {
       : KeyedStep("Orientationd", std::move(keys)), params(std::move(parameters)) {}
   const OrientationParams params;
 
+  bool moves_voxels() const override { return true; }
+
  private:
   void apply_to(Dictionary::Item& item, std::size_t, Workspace& workspace) const override;
   void plan_for(PlannedDictionary::Item& item, std::size_t, MemoryPlan& plan) const override;
@@ -70,6 +72,8 @@ class Resized final : public KeyedStep {
   Resized(std::vector<std::string> keys, std::vector<Resize> parameters)
       : KeyedStep("Resized", std::move(keys)), params(std::move(parameters)) {}
   const std::vector<Resize> params;  ///< one per key
+
+  bool moves_voxels() const override { return true; }
 
  private:
   void apply_to(Dictionary::Item& item, std::size_t index, Workspace& workspace) const override;
@@ -84,6 +88,7 @@ class CropForegroundd final : public Step {
   const std::string source_key;
   const CropForeground params;
 
+  bool moves_voxels() const override { return true; }
   std::vector<std::string> needs() const override { return {source_key}; }
   std::vector<std::string> reads() const override;
   void apply(Dictionary& dictionary, JobContext& context) const override;

@@ -47,6 +47,8 @@ class Step {
   virtual std::vector<std::string> needs() const { return {}; }
   /// Items whose voxels it looks at; the voxels of others may be gone by then (their traces are not).
   virtual std::vector<std::string> reads() const { return keys_; }
+  /// True if voxels end up elsewhere than they were, on another grid perhaps.
+  virtual bool moves_voxels() const { return false; }
   /// Items that it adds.
   virtual std::vector<std::string> adds() const { return {}; }
 

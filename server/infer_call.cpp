@@ -116,9 +116,7 @@ void InferCall::OnCancel() {
     cancelled_ = true;
     job = job_;
   }
-  if (!job) return;
-  job->cancel.cancel();
-  serving_.queue.remove(*job, Error(Code::cancelled, "cancelled by the caller"));
+  if (job) serving_.give_up(*job);
 }
 
 void InferCall::on_done(TensorResult result) noexcept {

@@ -28,6 +28,9 @@ SegmentationOptions checked_options(const v1::Options& asked, const PipelineDesc
     fail(Code::invalid_argument, "options: no result is asked for");
   if (options.contour && description.contour_key.empty())
     fail(Code::invalid_argument, "options.contour: model '", description.name, "' makes no contour");
+  if (options.preview && !description.ends_on_input_grid)
+    fail(Code::failed_precondition, "options.preview: model '", description.name,
+         "' answers on another grid than the image's, its chain does not end with Invertd");
   return options;
 }
 
@@ -141,9 +144,7 @@ void SegmentCall::OnCancel() {
     cancelled_ = true;
     job = job_;
   }
-  if (!job) return;
-  job->cancel.cancel();
-  serving_.queue.remove(*job, Error(Code::cancelled, "cancelled by the caller"));
+  if (job) serving_.give_up(*job);
 }
 
 void SegmentCall::on_progress(const JobProgress& progress) noexcept {

@@ -15,12 +15,6 @@ constexpr std::string_view kGzip = "application/gzip";
 constexpr std::string_view kPng = "image/png";
 constexpr std::string_view kJson = "application/json";
 
-void check_same_grid(const HostVolume& image, const HostVolume& mask) {
-  if (image.geometry == mask.geometry) return;
-  fail(Code::failed_precondition, "preview: the mask's grid (", to_string(mask.geometry.size), ") is not the image's (",
-       to_string(image.geometry.size), "): this model's chain does not end with Invertd");
-}
-
 std::vector<std::byte> bytes_of(const std::string& text) {
   const auto* const begin = reinterpret_cast<const std::byte*>(text.data());
   return {begin, begin + text.size()};
@@ -50,7 +44,6 @@ void SegmentationJob::encode(const std::vector<HostVolume>& images, PipelineResu
   const SegmentationOptions& wanted = request_.options;
   const PipelineDescription& description = model().pipeline->description();
   const HostVolume& mask = result.at(description.mask_key);
-  if (wanted.preview) check_same_grid(images.at(0), mask);
   if (wanted.mask) add(ResultKind::mask, kGzip, encode_nifti_gz(mask));
   check();
   if (wanted.contour) add(ResultKind::contour, kGzip, encode_nifti_gz(result.at(description.contour_key)));

@@ -44,8 +44,7 @@ struct SegmentationResult {
 };
 
 /// Image files through a model's pipeline to files: what Segment runs. Thread rule: Job's.
-/// A preview needs image and mask on one grid: where the chain does not end on the input's, it is refused with
-/// Error{failed_precondition}.
+/// A preview needs image and mask on one grid: ask for it only where the pipeline ends on the input's.
 class SegmentationJob final : public PipelineJob {
  public:
   SegmentationJob(SegmentationRequest request, std::shared_ptr<JobListener<SegmentationResult>> listener,

@@ -27,6 +27,11 @@ std::shared_ptr<const Model> Serving::find_model(const std::string& name, const 
   return models.find(name, version);
 }
 
+void Serving::give_up(Job& job) const {
+  job.cancel.cancel();
+  queue.remove(job, Error(Code::cancelled, "cancelled by the caller"));
+}
+
 bool Serving::ready() const {
   if (admission.closed()) return false;
   const std::vector<ModelStatus> list = models.list();

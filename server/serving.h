@@ -24,6 +24,8 @@ struct Serving {
   /// As ModelRepository::find, for names that come from outside: one that cannot be a model's is not found, and only so
   /// much of it is repeated.
   std::shared_ptr<const Model> find_model(const std::string& name, const std::string& version) const;
+  /// The caller of `job` has gone: a waiting job leaves the queue now, a running one stops at its next check.
+  void give_up(Job& job) const;
   /// At least one model answers and the server is not stopping.
   bool ready() const;
 };

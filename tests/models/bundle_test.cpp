@@ -19,6 +19,19 @@ std::string serving_refusal(const std::string& serving) { return refusal(plain_c
 
 }  // namespace
 
+TEST_CASE("a chain ends on the image's grid if nothing moved its voxels or Invertd took them back", "[bundle]") {
+  const auto ends_there = [](const std::string& pre, const std::string& post) {
+    const std::string save_pred = R"({"_target_": "SaveImaged", "keys": "pred"})";
+    const BundleFolder folder(chain_config(load_step + pre, post + argmax_step + "," + save_pred), plain_metadata, "");
+    return read_bundle(folder.path, false).description.ends_on_input_grid;
+  };
+  CHECK(ends_there("," + scale_step, ""));
+  CHECK_FALSE(ends_there("," + crop_step, ""));
+  CHECK(ends_there("," + crop_step, invert_step + ","));
+  const std::string orientation = R"({"_target_": "Orientationd", "keys": "image", "axcodes": "RAS"})";
+  CHECK_FALSE(ends_there("," + orientation, ""));
+}
+
 TEST_CASE("a bundle's description comes from its three files", "[bundle]") {
   const BundleFolder folder(
       plain_chain(), plain_metadata,

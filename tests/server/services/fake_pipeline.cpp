@@ -44,8 +44,7 @@ PipelineResult FakePipeline::run(const std::vector<HostVolume>& images, JobConte
   context.report(Stage::network, 1);
   context.report(Stage::post, 0);
   const HostVolume& image = images.at(0);
-  Geometry geometry = image.geometry;
-  if (!keeps_grid) geometry.affine[0][3] += 1;
+  const Geometry& geometry = image.geometry;
   PipelineResult result;
   result.outputs.push_back({"pred", mapped<std::uint8_t>(image, geometry, allocate, [](float v) { return v > 0.5f; })});
   result.outputs.push_back(

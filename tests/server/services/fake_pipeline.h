@@ -52,7 +52,6 @@ class FakePipeline : public Pipeline {
   /// Passed in the network stage, where there is one.
   Gate* gate = nullptr;
   std::atomic<bool> fails{false};  ///< in the network stage
-  bool keeps_grid = true;
   mutable std::atomic<int> runs{0};
 };
 

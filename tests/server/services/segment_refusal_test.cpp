@@ -97,6 +97,18 @@ TEST_CASE("a contour is refused for a model that makes none") {
   CHECK_THAT(outcome.status.error_message(), Contains("options.contour"));
 }
 
+TEST_CASE("a preview is refused where the chain does not end on the image's grid") {
+  const ServerFixture server({}, [](FakePipeline& fake) { fake.description_.ends_on_input_grid = false; });
+  const std::string image = small_image();
+  v1::Open open = open_for(image);
+  open.mutable_options()->set_preview(true);
+  const grpc::Status status = refused(server, open).status;
+  CHECK(status.error_code() == grpc::StatusCode::FAILED_PRECONDITION);
+  CHECK_THAT(status.error_message(), Contains("options.preview: model 'fake'"));
+  open.mutable_options()->set_preview(false);
+  CHECK(segment(server.channel, open, image).status.ok());
+}
+
 TEST_CASE("a call beyond the number in flight is refused with a time to try again") {
   Settings settings;
   settings.queue_jobs = 1;

@@ -63,17 +63,6 @@ TEST_CASE("a preview is a PNG of the image with its mask") {
   CHECK(outcome.results.at(v1::Result::PREVIEW).substr(1, 3) == "PNG");
 }
 
-TEST_CASE("a preview is refused where the chain does not end on the image's grid") {
-  const ServerFixture server({}, [](FakePipeline& fake) { fake.keeps_grid = false; });
-  const std::string image = small_image();
-  v1::Open open = open_for(image);
-  CHECK(segment(server.channel, open, image).status.ok());
-  open.mutable_options()->set_preview(true);
-  const grpc::Status status = segment(server.channel, open, image).status;
-  CHECK(status.error_code() == grpc::StatusCode::FAILED_PRECONDITION);
-  CHECK_THAT(status.error_message(), Contains("preview"));
-}
-
 TEST_CASE("four callers at once, ten times, get the same bytes") {
   Settings settings;
   settings.workers = 2;
