@@ -18,8 +18,8 @@ class DeviceVolume {
   DeviceVolume() = default;
   /// Uninitialised voxels from the workspace. Throws as Workspace::allocate does.
   DeviceVolume(DType dtype, std::int32_t channels, const Geometry& geometry, Workspace& workspace);
-  /// Wraps memory that somebody else owns (a tensor's); `owner` keeps it alive, and frees it in the stream's order like a workspace's.
-  /// Throws Error{internal} if there should be voxels and there is no memory.
+  /// Wraps memory that somebody else owns (a tensor's); `owner` keeps it alive, and frees it in the stream's order like
+  /// a workspace's. Throws Error{internal} if there should be voxels and there is no memory.
   DeviceVolume(DType dtype, std::int32_t channels, const Geometry& geometry, std::shared_ptr<std::byte> owner);
 
   DType dtype() const { return dtype_; }
@@ -30,9 +30,18 @@ class DeviceVolume {
   std::size_t bytes() const { return static_cast<std::size_t>(count()) * size_of(dtype_); }
   bool empty() const { return count() == 0; }
 
-  /// The voxels as T. Throws Error{internal} if dtype() is another. `mutable_data` is for the function that fills a volume it has just made.
-  template <class T> const T* data() const { require(dtype_of<T>); return reinterpret_cast<const T*>(memory_.get()); }
-  template <class T> T* mutable_data() { require(dtype_of<T>); return reinterpret_cast<T*>(memory_.get()); }
+  /// The voxels as T. Throws Error{internal} if dtype() is another. `mutable_data` is for the function that fills a
+  /// volume it has just made.
+  template <class T>
+  const T* data() const {
+    require(dtype_of<T>);
+    return reinterpret_cast<const T*>(memory_.get());
+  }
+  template <class T>
+  T* mutable_data() {
+    require(dtype_of<T>);
+    return reinterpret_cast<T*>(memory_.get());
+  }
   const std::shared_ptr<std::byte>& memory() const { return memory_; }
 
   /// The same voxels on another grid position.

@@ -5,8 +5,9 @@
 
 #include "gpu_transforms/device_volume.h"
 
-// Intensity transforms, with MONAI 1.6.1's semantics and names. Each takes any dtype that to_float32 takes and computes in float32;
-// each enqueues on the workspace's stream and returns without synchronizing unless its comment says so; size and affine stay.
+// Intensity transforms, with MONAI 1.6.1's semantics and names. Each takes any dtype that to_float32 takes and computes
+// in float32; each enqueues on the workspace's stream and returns without synchronizing unless its comment says so;
+// size and affine stay.
 namespace voxd {
 
 struct ScaleIntensityRange {
@@ -15,8 +16,8 @@ struct ScaleIntensityRange {
   bool clip = false;
 };
 
-/// y = (x - a_min) / (a_max - a_min) [* (b_max - b_min) + b_min if both are given], then clipped to what is given of [b_min, b_max].
-/// Bit for bit MONAI's CPU result. NaN stays NaN. a_min == a_max: x - a_min (+ b_min), not clipped.
+/// y = (x - a_min) / (a_max - a_min) [* (b_max - b_min) + b_min if both are given], then clipped to what is given of
+/// [b_min, b_max]. Bit for bit MONAI's CPU result. NaN stays NaN. a_min == a_max: x - a_min (+ b_min), not clipped.
 /// Throws Error{invalid_argument} if clip is asked for with neither b_min nor b_max. Allocates its output only.
 DeviceVolume scale_intensity_range(const DeviceVolume& volume, const ScaleIntensityRange& params, Workspace& workspace);
 
@@ -28,19 +29,21 @@ struct ScaleIntensityRangePercentiles {
   bool channel_wise = false;
 };
 
-/// ScaleIntensityRange from the lower and upper percentile of the values (NumPy's linear interpolation) to [b_min, b_max];
-/// `relative` moves b_min and b_max inwards by the same percentages. Percentiles are computed over the whole volume or per channel.
-/// Synchronizes the stream once (the percentiles come to the host).
+/// ScaleIntensityRange from the lower and upper percentile of the values (NumPy's linear interpolation) to [b_min,
+/// b_max]; `relative` moves b_min and b_max inwards by the same percentages. Percentiles are computed over the whole
+/// volume or per channel. Synchronizes the stream once (the percentiles come to the host).
 DeviceVolume scale_intensity_range_percentiles(const DeviceVolume& volume, const ScaleIntensityRangePercentiles& params,
                                                Workspace& workspace);
 
 struct NormalizeIntensity {
-  std::vector<double> subtrahend, divisor;  ///< empty: mean, population standard deviation. One value, or one per channel with channel_wise
-  bool nonzero = false;                     ///< statistics over, and change of, non-zero voxels only
+  std::vector<double> subtrahend,
+      divisor;  ///< empty: mean, population standard deviation. One value, or one per channel with channel_wise
+  bool nonzero = false;  ///< statistics over, and change of, non-zero voxels only
   bool channel_wise = false;
 };
 
-/// y = (x - mean) / std, std 0 counting as 1. Statistics in float64 with a fixed order of summation: the same on every run and thread count.
+/// y = (x - mean) / std, std 0 counting as 1. Statistics in float64 with a fixed order of summation: the same on every
+/// run and thread count.
 DeviceVolume normalize_intensity(const DeviceVolume& volume, const NormalizeIntensity& params, Workspace& workspace);
 
 }  // namespace voxd

@@ -23,13 +23,14 @@ class CancelToken {
 
 using Clock = std::chrono::steady_clock;
 
-/// The parts of a job that are timed and reported, in order. DICOM and NIfTI decoding is `decode`; `pre` includes the upload, `post` the download.
+/// The parts of a job that are timed and reported, in order. DICOM and NIfTI decoding is `decode`; `pre` includes the
+/// upload, `post` the download.
 enum class Stage { decode, queue, pre, network, post, encode };
 inline constexpr int kStages = 6;
 std::string_view name_of(Stage stage);
 
-/// What travels with one job through every step: memory and stream, how long it may take, whether it is still wanted, and whom to tell how far it is.
-/// Used by the one thread that runs the job.
+/// What travels with one job through every step: memory and stream, how long it may take, whether it is still wanted,
+/// and whom to tell how far it is. Used by the one thread that runs the job.
 struct JobContext {
   Workspace& workspace;
   std::optional<Clock::time_point> deadline;

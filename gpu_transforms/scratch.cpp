@@ -17,11 +17,14 @@ template <class F>
 std::int64_t largest_by_row_axis(const Int3& size, F f) {
   std::int64_t largest = 0;
   for (std::size_t z = 0; z < 3; ++z)
-    largest = std::max(largest, f(checked_product({size[(z + 1) % 3], size[(z + 2) % 3]}, kWhat), std::int64_t{size[z]}));
+    largest =
+        std::max(largest, f(checked_product({size[(z + 1) % 3], size[(z + 2) % 3]}, kWhat), std::int64_t{size[z]}));
   return largest;
 }
 
-std::int64_t bit_row_bytes(std::int64_t rows, std::int64_t nz) { return checked_product({rows, ceil_div(nz, 64), 8}, kWhat); }
+std::int64_t bit_row_bytes(std::int64_t rows, std::int64_t nz) {
+  return checked_product({rows, ceil_div(nz, 64), 8}, kWhat);
+}
 
 }  // namespace
 
@@ -29,7 +32,8 @@ std::int64_t keep_largest_connected_component_scratch_bytes(const Int3& size) {
   constexpr std::int64_t label_counters = 65537 * 4, run = 12, row_begin = 8, runs_per_partial_maximum = 4096;
   return largest_by_row_axis(size, [&](std::int64_t rows, std::int64_t nz) {
     const std::int64_t runs = checked_product({rows, ceil_div(nz, 2)}, kWhat);
-    std::int64_t components = checked_sum(checked_product({runs, run}, kWhat), checked_product({rows + 1, row_begin}, kWhat), kWhat);
+    std::int64_t components =
+        checked_sum(checked_product({runs, run}, kWhat), checked_product({rows + 1, row_begin}, kWhat), kWhat);
     components = checked_sum(components, 8 * ceil_div(runs, runs_per_partial_maximum), kWhat);
     return checked_sum(bit_row_bytes(rows, nz), std::max(components, label_counters) + kFew, kWhat);
   });

@@ -4,12 +4,13 @@
 
 #include "gpu_transforms/volume/geometry.h"
 
-// What a transform takes from the workspace beside its input and output, at most: to state a job's memory before it runs. An image's axes may have been
-// swapped by then in a way that only its affine tells, so each bound holds whichever axis is Z. Bytes; Error{invalid_argument} if they do not fit 63 bits.
+// What a transform takes from the workspace beside its input and output, at most: to state a job's memory before it
+// runs. An image's axes may have been swapped by then in a way that only its affine tells, so each bound holds
+// whichever axis is Z. Bytes; Error{invalid_argument} if they do not fit 63 bits.
 namespace voxd {
 
-/// One bit per voxel, 8 bytes per row, 12 per run of foreground of which a row can have one at every other voxel; before that, without applied labels, a
-/// counter per label that there can be.
+/// One bit per voxel, 8 bytes per row, 12 per run of foreground of which a row can have one at every other voxel;
+/// before that, without applied labels, a counter per label that there can be.
 std::int64_t keep_largest_connected_component_scratch_bytes(const Int3& size);
 
 /// One bit per voxel.

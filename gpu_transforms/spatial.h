@@ -7,8 +7,9 @@
 
 #include "gpu_transforms/device_volume.h"
 
-// Spatial transforms, with MONAI 1.6.1's semantics and names, and what is needed to undo them. Each enqueues on the workspace's stream and
-// returns without synchronizing unless its comment says so, and computes the affine of its result. Channels are treated alike.
+// Spatial transforms, with MONAI 1.6.1's semantics and names, and what is needed to undo them. Each enqueues on the
+// workspace's stream and returns without synchronizing unless its comment says so, and computes the affine of its
+// result. Channels are treated alike.
 namespace voxd {
 
 /// Half-open box of voxel indices; start may be negative and end past the image where a margin asks for it.
@@ -18,7 +19,8 @@ struct Box {
   friend bool operator==(const Box&, const Box&) = default;
 };
 
-/// "RAS", "LPS", ...: the direction in which each voxel axis runs. Throws Error{invalid_argument} naming the text if it is not such a code.
+/// "RAS", "LPS", ...: the direction in which each voxel axis runs. Throws Error{invalid_argument} naming the text if it
+/// is not such a code.
 void check_axcodes(const std::string& axcodes);
 /// The code of the grid that an affine describes (nibabel's io_orientation).
 std::string axcodes_of(const Affine& affine);
@@ -34,11 +36,12 @@ struct CropForeground {
   double value = 0;  ///< fills what lies outside of the image (mode "constant")
 };
 
-/// Smallest box that holds every voxel > 0 of the chosen channels (NaN is background), with margin and k_divisible applied.
-/// Box{0,0} when there is none. Synchronizes the stream: the box comes to the host.
+/// Smallest box that holds every voxel > 0 of the chosen channels (NaN is background), with margin and k_divisible
+/// applied. Box{0,0} when there is none. Synchronizes the stream: the box comes to the host.
 Box foreground_box(const DeviceVolume& volume, const CropForeground& params, Workspace& workspace);
 
-/// The voxels inside the box; what the box holds beyond the image is `value`. Output plus no scratch. An empty box gives an empty volume.
+/// The voxels inside the box; what the box holds beyond the image is `value`. Output plus no scratch. An empty box
+/// gives an empty volume.
 DeviceVolume crop(const DeviceVolume& volume, const Box& box, double value, Workspace& workspace);
 
 enum class Interpolation { area, trilinear, nearest, nearest_exact };
@@ -61,16 +64,24 @@ Int3 resized(const Int3& size, const Resize& params);
 DeviceVolume resize(const DeviceVolume& volume, const Resize& params, Workspace& workspace);
 
 /// One applied spatial transform, as much of it as undoing needs.
-struct AppliedOrientation { Geometry before; };
-struct AppliedCrop { Geometry before; Box box; };
-struct AppliedResize { Geometry before; Resize params; };
+struct AppliedOrientation {
+  Geometry before;
+};
+struct AppliedCrop {
+  Geometry before;
+  Box box;
+};
+struct AppliedResize {
+  Geometry before;
+  Resize params;
+};
 using AppliedTransform = std::variant<AppliedOrientation, AppliedCrop, AppliedResize>;
 /// In the order of application.
 using SpatialTrace = std::vector<AppliedTransform>;
 
-/// Undoes the trace from its end (MONAI's Invert): orientation exactly, crop by zero padding, resize by resizing back in the same mode, or with
-/// nearest_interp in mode nearest. The result has the first `before` geometry, exactly. Throws Error{failed_precondition} when the volume's size is not
-/// the one that the trace ends on.
+/// Undoes the trace from its end (MONAI's Invert): orientation exactly, crop by zero padding, resize by resizing back
+/// in the same mode, or with nearest_interp in mode nearest. The result has the first `before` geometry, exactly.
+/// Throws Error{failed_precondition} when the volume's size is not the one that the trace ends on.
 DeviceVolume invert(const DeviceVolume& volume, const SpatialTrace& trace, bool nearest_interp, Workspace& workspace);
 
 }  // namespace voxd

@@ -9,8 +9,9 @@
 
 namespace voxd {
 
-/// The memory of one job: blocks from the pool, counted (as asked for) against the job's budget, freed in the stream's order.
-/// Must outlive what was allocated from it. Used by one thread at a time, like its stream: the last copy of a pointer dies on that thread too.
+/// The memory of one job: blocks from the pool, counted (as asked for) against the job's budget, freed in the stream's
+/// order. Must outlive what was allocated from it. Used by one thread at a time, like its stream: the last copy of a
+/// pointer dies on that thread too.
 class Workspace {
  public:
   /// budget_bytes 0: no budget.
@@ -24,8 +25,8 @@ class Workspace {
   /// Starts a new peak measurement at what is in use now.
   void reset_peak() { peak_bytes_ = bytes_in_use_; }
 
-  /// Uninitialised device memory that goes back when the last copy of the pointer dies; work enqueued until then may still use it.
-  /// Throws Error{resource_exhausted} with both numbers when the job's budget or the pool is exhausted.
+  /// Uninitialised device memory that goes back when the last copy of the pointer dies; work enqueued until then may
+  /// still use it. Throws Error{resource_exhausted} with both numbers when the job's budget or the pool is exhausted.
   std::shared_ptr<std::byte> allocate(std::size_t bytes);
 
   template <class T>

@@ -215,7 +215,8 @@ void describe_tensors(Bundle& bundle, const Serving& serving, const std::vector<
   description.inputs = serving.inputs;
   description.outputs = serving.outputs;
   if (description.inputs.empty())
-    description.inputs.push_back({bundle.input_key, bundle.input_key, "FP32", {bundle.description.input_channels, -1, -1, -1}});
+    description.inputs.push_back(
+        {bundle.input_key, bundle.input_key, "FP32", {bundle.description.input_channels, -1, -1, -1}});
   if (description.outputs.empty())
     for (const std::string& key : saved) description.outputs.push_back({key, key, "UINT8", {1, -1, -1, -1}});
   for (std::size_t i = 0; i < description.inputs.size(); ++i)

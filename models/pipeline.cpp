@@ -123,7 +123,8 @@ class BundlePipeline final : public Pipeline {
     start_stage(Stage::pre, context);
     {
       const std::optional<HostVolume> stack =
-          images.size() > 1 ? std::optional(stacked(images, bundle_.description.input_channels, allocate)) : std::nullopt;
+          images.size() > 1 ? std::optional(stacked(images, bundle_.description.input_channels, allocate))
+                            : std::nullopt;
       dictionary.items[bundle_.input_key] = {upload(stack ? *stack : images[0], context.workspace), {}};
       if (stack) context.stream().synchronize();
     }

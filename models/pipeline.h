@@ -29,10 +29,11 @@ struct PipelineDescription {
   std::string metadata_version;  ///< metadata.json's `version`
   std::vector<TensorDescription> inputs, outputs;
   std::string mask_key = "pred";
-  bool ends_on_input_grid = true;  ///< the results lie on the image's own grid: nothing moved its voxels, or Invertd took them back
-  std::string contour_key;                     ///< empty when the chain makes no contour
+  bool ends_on_input_grid =
+      true;  ///< the results lie on the image's own grid: nothing moved its voxels, or Invertd took them back
+  std::string contour_key;  ///< empty when the chain makes no contour
   std::int32_t input_channels = 1;
-  std::optional<Int3> warm_up_image;  ///< size of a typical image, where serving.json names one
+  std::optional<Int3> warm_up_image;           ///< size of a typical image, where serving.json names one
   std::map<std::int32_t, std::string> labels;  ///< label value -> name, from metadata.json's channel_def
 };
 

@@ -56,7 +56,8 @@ std::vector<TensorDescription> read_tensors(const Config& config, Params& params
 std::optional<Int3> read_size(Params& params, std::string_view name) {
   const std::vector<int> size = params.integers(name, {});
   if (!params.has(name)) return std::nullopt;
-  if (size.size() != 3 || *std::min_element(size.begin(), size.end()) < 1 || *std::max_element(size.begin(), size.end()) > 1024)
+  if (size.size() != 3 || *std::min_element(size.begin(), size.end()) < 1 ||
+      *std::max_element(size.begin(), size.end()) > 1024)
     params.refuse(Code::invalid_argument, name, "expected 3 sizes in 1..1024");
   return Int3{size[0], size[1], size[2]};
 }

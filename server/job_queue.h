@@ -11,11 +11,11 @@
 
 namespace voxd {
 
-/// Bounded queue between RPC threads (push) and workers (pop). Order: higher priority, then earlier deadline (none is last), then arrival.
-/// A job's priority, deadline and bytes count as they are when it is pushed. Jobs hear of their position when it changes: in order, never two calls
-/// at once, only of the latest one, and no more once run() or refuse() may be called. No lock is held while a job is called.
-/// A job cancelled while it waits is refused by remove(), or at the next pop() or refuse_expired().
-/// Safe from any thread.
+/// Bounded queue between RPC threads (push) and workers (pop). Order: higher priority, then earlier deadline (none is
+/// last), then arrival. A job's priority, deadline and bytes count as they are when it is pushed. Jobs hear of their
+/// position when it changes: in order, never two calls at once, only of the latest one, and no more once run() or
+/// refuse() may be called. No lock is held while a job is called. A job cancelled while it waits is refused by
+/// remove(), or at the next pop() or refuse_expired(). Safe from any thread.
 class JobQueue {
  public:
   struct Limits {
@@ -27,17 +27,18 @@ class JobQueue {
   ~JobQueue();
   JobQueue(const JobQueue&) = delete;
 
-  /// Takes the job, or throws at once: Error{resource_exhausted} naming limit and load when full, Error{unavailable} once closed. A caller is told, never
-  /// parked. A job that is refused by throwing is not called.
+  /// Takes the job, or throws at once: Error{resource_exhausted} naming limit and load when full, Error{unavailable}
+  /// once closed. A caller is told, never parked. A job that is refused by throwing is not called.
   void push(std::shared_ptr<Job> job);
 
   /// Waits for a job that is neither expired nor cancelled (such are refused here). Null once closed and empty.
   std::shared_ptr<Job> pop();
 
-  /// Refuses what has expired or was cancelled; returns when the next deadline is due. Called by the timer, so that an expired job is answered
-  /// while every worker is busy.
+  /// Refuses what has expired or was cancelled; returns when the next deadline is due. Called by the timer, so that an
+  /// expired job is answered while every worker is busy.
   std::optional<Clock::time_point> refuse_expired(Clock::time_point now = Clock::now());
-  /// Waits until `until`, or until a deadline before `until` waits in the queue. False once closed and empty: there is nothing left to refuse.
+  /// Waits until `until`, or until a deadline before `until` waits in the queue. False once closed and empty: there is
+  /// nothing left to refuse.
   bool wait_for_change(std::optional<Clock::time_point> until);
   /// Refuses the job now if it still waits; false if a worker has it already.
   bool remove(const Job& job, const Error& why);
@@ -61,8 +62,8 @@ class JobQueue {
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;
-  const Limits limits_;             // constant after construction
-  std::vector<Entry> entries_;      // in the order of handing out; this and the rest guarded by mutex_
+  const Limits limits_;         // constant after construction
+  std::vector<Entry> entries_;  // in the order of handing out; this and the rest guarded by mutex_
   std::int64_t bytes_ = 0;
   std::uint64_t next_arrival_ = 0;
   bool closed_ = false;

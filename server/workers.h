@@ -9,8 +9,8 @@
 
 namespace voxd {
 
-/// The threads that run jobs, and the timer that answers expired ones. Started by the constructor. The destructor closes the queue and waits for them:
-/// what is queued and has not expired is still run. Safe from any thread.
+/// The threads that run jobs, and the timer that answers expired ones. Started by the constructor. The destructor
+/// closes the queue and waits for them: what is queued and has not expired is still run. Safe from any thread.
 class Workers {
  public:
   struct Options {

@@ -44,20 +44,53 @@ constexpr std::string_view name_of(DType type) {
   return "?";
 }
 
-template <class T> struct dtype_of_;
-template <> struct dtype_of_<std::uint8_t> { static constexpr DType value = DType::u8; };
-template <> struct dtype_of_<std::int8_t> { static constexpr DType value = DType::i8; };
-template <> struct dtype_of_<std::uint16_t> { static constexpr DType value = DType::u16; };
-template <> struct dtype_of_<std::int16_t> { static constexpr DType value = DType::i16; };
-template <> struct dtype_of_<std::uint32_t> { static constexpr DType value = DType::u32; };
-template <> struct dtype_of_<std::int32_t> { static constexpr DType value = DType::i32; };
-template <> struct dtype_of_<std::uint64_t> { static constexpr DType value = DType::u64; };
-template <> struct dtype_of_<std::int64_t> { static constexpr DType value = DType::i64; };
-template <> struct dtype_of_<float> { static constexpr DType value = DType::f32; };
-template <> struct dtype_of_<double> { static constexpr DType value = DType::f64; };
-template <class T> inline constexpr DType dtype_of = dtype_of_<T>::value;
+template <class T>
+struct dtype_of_;
+template <>
+struct dtype_of_<std::uint8_t> {
+  static constexpr DType value = DType::u8;
+};
+template <>
+struct dtype_of_<std::int8_t> {
+  static constexpr DType value = DType::i8;
+};
+template <>
+struct dtype_of_<std::uint16_t> {
+  static constexpr DType value = DType::u16;
+};
+template <>
+struct dtype_of_<std::int16_t> {
+  static constexpr DType value = DType::i16;
+};
+template <>
+struct dtype_of_<std::uint32_t> {
+  static constexpr DType value = DType::u32;
+};
+template <>
+struct dtype_of_<std::int32_t> {
+  static constexpr DType value = DType::i32;
+};
+template <>
+struct dtype_of_<std::uint64_t> {
+  static constexpr DType value = DType::u64;
+};
+template <>
+struct dtype_of_<std::int64_t> {
+  static constexpr DType value = DType::i64;
+};
+template <>
+struct dtype_of_<float> {
+  static constexpr DType value = DType::f32;
+};
+template <>
+struct dtype_of_<double> {
+  static constexpr DType value = DType::f64;
+};
+template <class T>
+inline constexpr DType dtype_of = dtype_of_<T>::value;
 
-/// Calls `f` with a value of the C++ type that `type` stands for: visit_dtype(t, [&](auto zero) { using T = decltype(zero); ... }).
+/// Calls `f` with a value of the C++ type that `type` stands for: visit_dtype(t, [&](auto zero) { using T =
+/// decltype(zero); ... }).
 template <class F>
 decltype(auto) visit_dtype(DType type, F&& f) {
   switch (type) {

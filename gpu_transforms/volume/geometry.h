@@ -17,7 +17,8 @@ Affine identity_affine();
 Affine operator*(const Affine& a, const Affine& b);
 Vec3 apply(const Affine& affine, const Vec3& index);
 
-/// Throws Error{invalid_argument} if the 3x3 part is singular (|det| below 1e-12 of the product of its column norms) or not finite.
+/// Throws Error{invalid_argument} if the 3x3 part is singular (|det| below 1e-12 of the product of its column norms) or
+/// not finite.
 Affine inverse(const Affine& affine);
 
 /// Length in mm of one step along each voxel axis: the column norms.

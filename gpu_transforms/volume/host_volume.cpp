@@ -15,7 +15,8 @@ HostBuffer allocate_host(std::size_t bytes) {
   return HostBuffer(data, bytes, [](std::byte* p) { std::free(p); });
 }
 
-HostVolume make_host_volume(DType dtype, std::int32_t channels, const Geometry& geometry, const HostAllocator& allocate) {
+HostVolume make_host_volume(DType dtype, std::int32_t channels, const Geometry& geometry,
+                            const HostAllocator& allocate) {
   const auto [x, y, z] = geometry.size;
   const std::int64_t bytes = checked_product({channels, x, y, z, static_cast<std::int64_t>(size_of(dtype))}, "volume");
   HostVolume volume;

@@ -18,7 +18,8 @@ template <class T>
 HostVolume comb(std::int32_t channels, const Int3& size) {
   HostVolume volume = make_host_volume(dtype_of<T>, channels, {size, identity_affine()});
   const auto voxels = volume.as<T>();
-  for (std::size_t i = 0; i < voxels.size(); ++i) voxels[i] = static_cast<T>(i % static_cast<std::size_t>(size[2]) % 2 == 0);
+  for (std::size_t i = 0; i < voxels.size(); ++i)
+    voxels[i] = static_cast<T>(i % static_cast<std::size_t>(size[2]) % 2 == 0);
   return volume;
 }
 
@@ -59,10 +60,14 @@ struct Kind {
 std::vector<Kind> kinds() {
   return {
       {"keep largest", DType::u8,
-       [](const DeviceVolume& v, Workspace& w) { return keep_largest_connected_component(v, keep_largest(std::vector{1}), w); },
+       [](const DeviceVolume& v, Workspace& w) {
+         return keep_largest_connected_component(v, keep_largest(std::vector{1}), w);
+       },
        [](std::int32_t, const Int3& size) { return keep_largest_connected_component_scratch_bytes(size); }, true},
       {"keep largest of the labels that occur", DType::u8,
-       [](const DeviceVolume& v, Workspace& w) { return keep_largest_connected_component(v, keep_largest(std::nullopt), w); },
+       [](const DeviceVolume& v, Workspace& w) {
+         return keep_largest_connected_component(v, keep_largest(std::nullopt), w);
+       },
        [](std::int32_t, const Int3& size) { return keep_largest_connected_component_scratch_bytes(size); }, true},
       {"contour", DType::u8, label_to_contour, label_to_contour_scratch_bytes, true},
       {"foreground box", DType::f32,
@@ -72,9 +77,12 @@ std::vector<Kind> kinds() {
        },
        foreground_box_scratch_bytes, false},
       {"percentiles", DType::f32,
-       [](const DeviceVolume& v, Workspace& w) { return scale_intensity_range_percentiles(v, percentiles_per_channel(), w); },
+       [](const DeviceVolume& v, Workspace& w) {
+         return scale_intensity_range_percentiles(v, percentiles_per_channel(), w);
+       },
        [](std::int32_t channels, const Int3&) { return percentiles_scratch_bytes(channels); }, true},
-      {"normalize", DType::f32, [](const DeviceVolume& v, Workspace& w) { return normalize_intensity(v, nonzero(), w); },
+      {"normalize", DType::f32,
+       [](const DeviceVolume& v, Workspace& w) { return normalize_intensity(v, nonzero(), w); },
        normalize_intensity_scratch_bytes, true},
   };
 }

@@ -168,7 +168,8 @@ TEST_CASE("serving.json is strict: each mistake is refused with its path", "[bun
   CHECK_THAT(serving_refusal(R"({"mask": "organ"})"), Contains("mask: there is no 'organ'"));
   CHECK_THAT(serving_refusal(R"({"contour": "organ"})"), Contains("contour: there is no 'organ'"));
   CHECK_THAT(serving_refusal(R"({"warm_up_size": [1, 2]})"), Contains("warm_up_size: expected 3 sizes in 1..1024"));
-  CHECK_THAT(serving_refusal(R"({"warm_up_image": [1, 2, 0]})"), Contains("warm_up_image: expected 3 sizes in 1..1024"));
+  CHECK_THAT(serving_refusal(R"({"warm_up_image": [1, 2, 0]})"),
+             Contains("warm_up_image: expected 3 sizes in 1..1024"));
   CHECK_THAT(serving_refusal(R"({"sha256": "abc"})"), Contains("sha256: expected 64 lower-case hex digits"));
   const BundleFolder folder(plain_chain(), plain_metadata, R"({"unknown": 1})");
   CHECK(code_of([&] { read_bundle(folder.path, false); }) == "invalid_argument");

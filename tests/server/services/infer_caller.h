@@ -25,7 +25,9 @@ inline inference::ModelInferRequest request_of(const std::string& datatype, cons
   return request;
 }
 
-inline inference::ModelInferRequest float_request() { return request_of("FP32", raw(std::vector<float>{0, 1, 2, 3, 0.25f, 0.75f})); }
+inline inference::ModelInferRequest float_request() {
+  return request_of("FP32", raw(std::vector<float>{0, 1, 2, 3, 0.25f, 0.75f}));
+}
 
 struct Answer {
   grpc::Status status;

@@ -33,7 +33,6 @@ std::string refused(std::vector<const char*> arguments) {
   return line.text;
 }
 
-
 /// Sets an environment variable until it dies.
 struct Variable {
   Variable(const char* n, const char* value) : name(n) { ::setenv(n, value, 1); }
