@@ -59,7 +59,7 @@ struct Resize {
 /// The size that Resize gives a grid of `size`. Throws Error{invalid_argument} on a wrong number of values.
 Int3 resized(const Int3& size, const Resize& params);
 /// Float32 result; a volume that has the size already is returned unchanged (as float32).
-/// area is bit for bit torch's adaptive_avg_pool3d on the CPU; trilinear within 1.3e-6 of torch.
+/// area is bit for bit torch's adaptive_avg_pool3d on the CPU, trilinear its interpolate.
 /// Throws Error{invalid_argument} for an empty volume.
 DeviceVolume resize(const DeviceVolume& volume, const Resize& params, Workspace& workspace);
 
