@@ -1,5 +1,6 @@
+#include "gpu_transforms/invert.h"
+
 #include "gpu_transforms/axis_moves.h"
-#include "gpu_transforms/spatial.h"
 
 namespace voxd {
 namespace {

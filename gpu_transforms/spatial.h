@@ -1,13 +1,11 @@
 #pragma once
 
-#include <optional>
 #include <string>
-#include <variant>
 #include <vector>
 
 #include "gpu_transforms/device_volume.h"
 
-// Spatial transforms, with MONAI 1.6.1's semantics and names, and what is needed to undo them. Each enqueues on the
+// Spatial transforms, with MONAI 1.6.1's semantics and names; invert.h undoes them. Each enqueues on the
 // workspace's stream and returns without synchronizing unless its comment says so, and computes the affine of its
 // result. Channels are treated alike.
 namespace voxd {
@@ -62,26 +60,5 @@ Int3 resized(const Int3& size, const Resize& params);
 /// area is bit for bit torch's adaptive_avg_pool3d on the CPU, trilinear its interpolate.
 /// Throws Error{invalid_argument} for an empty volume.
 DeviceVolume resize(const DeviceVolume& volume, const Resize& params, Workspace& workspace);
-
-/// One applied spatial transform, as much of it as undoing needs.
-struct AppliedOrientation {
-  Geometry before;
-};
-struct AppliedCrop {
-  Geometry before;
-  Box box;
-};
-struct AppliedResize {
-  Geometry before;
-  Resize params;
-};
-using AppliedTransform = std::variant<AppliedOrientation, AppliedCrop, AppliedResize>;
-/// In the order of application.
-using SpatialTrace = std::vector<AppliedTransform>;
-
-/// Undoes the trace from its end (MONAI's Invert): orientation exactly, crop by zero padding, resize by resizing back
-/// in the same mode, or with nearest_interp in mode nearest. The result has the first `before` geometry, exactly.
-/// Throws Error{failed_precondition} when the volume's size is not the one that the trace ends on.
-DeviceVolume invert(const DeviceVolume& volume, const SpatialTrace& trace, bool nearest_interp, Workspace& workspace);
 
 }  // namespace voxd

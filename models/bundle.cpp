@@ -6,7 +6,8 @@
 #include <set>
 
 #include "models/serving.h"
-#include "models/step_kinds.h"
+#include "models/steps/item_steps.h"
+#include "models/steps/label_steps.h"
 
 namespace voxd {
 namespace {

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "models/pipeline.h"
-#include "models/steps.h"
+#include "models/steps/step.h"
 
 namespace voxd {
 

@@ -1,4 +1,5 @@
-#include "gpu_transforms/spatial.h"
+#include "gpu_transforms/invert.h"
+
 #include "tests/support/backends.h"
 #include "tests/support/random_volume.h"
 #include "tests/support/reference.h"

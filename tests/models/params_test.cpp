@@ -1,6 +1,6 @@
 #include "models/params.h"
 
-#include "models/step_params.h"
+#include "models/steps/step_params.h"
 #include "tests/models/fixtures.h"
 #include "tests/support/catch.h"
 

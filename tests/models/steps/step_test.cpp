@@ -1,6 +1,5 @@
-#include "models/steps.h"
+#include "models/steps/step.h"
 
-#include "models/step_kinds.h"
 #include "tests/models/fixtures.h"
 #include "tests/support/catch.h"
 

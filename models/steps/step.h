@@ -7,8 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include "gpu_transforms/invert.h"
 #include "gpu_transforms/job_context.h"
-#include "gpu_transforms/spatial.h"
 #include "models/memory_plan.h"
 #include "models/params.h"
 

@@ -1,35 +1,13 @@
-#include "models/step_kinds.h"
+#include "models/steps/spatial_steps.h"
 
 #include <algorithm>
 #include <limits>
 
 #include "gpu_transforms/scratch.h"
+#include "models/steps/step_factories.h"
 
 namespace voxd {
 namespace {
-
-PlannedVolume as_float32(const PlannedVolume& volume, MemoryPlan& plan) {
-  return volume.dtype == DType::f32 ? volume : PlannedVolume(DType::f32, volume.channels, volume.size, plan);
-}
-
-std::int64_t scratch_of(const PlannedVolume&, const ScaleIntensityRange&) { return 0; }
-std::int64_t scratch_of(const PlannedVolume& volume, const ScaleIntensityRangePercentiles& params) {
-  return percentiles_scratch_bytes(params.channel_wise ? volume.channels : 1);
-}
-std::int64_t scratch_of(const PlannedVolume& volume, const NormalizeIntensity&) {
-  return normalize_intensity_scratch_bytes(volume.channels, volume.size);
-}
-
-DeviceVolume apply_intensity(const DeviceVolume& volume, const ScaleIntensityRange& params, Workspace& workspace) {
-  return scale_intensity_range(volume, params, workspace);
-}
-DeviceVolume apply_intensity(const DeviceVolume& volume, const ScaleIntensityRangePercentiles& params,
-                             Workspace& workspace) {
-  return scale_intensity_range_percentiles(volume, params, workspace);
-}
-DeviceVolume apply_intensity(const DeviceVolume& volume, const NormalizeIntensity& params, Workspace& workspace) {
-  return normalize_intensity(volume, params, workspace);
-}
 
 PlannedVolume plan_resize(const PlannedVolume& volume, const Resize& params, MemoryPlan& plan) {
   const Int3 size = resized(volume.size, params);
@@ -56,39 +34,6 @@ struct PlanUndo {
 Geometry grid(const Int3& size) { return {size, identity_affine()}; }
 
 }  // namespace
-
-void KeyedStep::apply(Dictionary& dictionary, JobContext& context) const {
-  for (std::size_t i = 0; i < keys().size(); ++i) apply_to(dictionary.at(keys()[i]), i, context.workspace);
-}
-
-void KeyedStep::plan(PlannedDictionary& dictionary, MemoryPlan& memory) const {
-  for (std::size_t i = 0; i < keys().size(); ++i) plan_for(dictionary.at(keys()[i]), i, memory);
-}
-
-void ToFloat32::apply_to(Dictionary::Item& item, std::size_t, Workspace& workspace) const {
-  item.volume = to_float32(item.volume, workspace);
-}
-
-void ToFloat32::plan_for(PlannedDictionary::Item& item, std::size_t, MemoryPlan& plan) const {
-  item.volume = as_float32(item.volume, plan);
-}
-
-template <class P>
-void Intensity<P>::apply_to(Dictionary::Item& item, std::size_t, Workspace& workspace) const {
-  item.volume = apply_intensity(item.volume, params, workspace);
-}
-
-template <class P>
-void Intensity<P>::plan_for(PlannedDictionary::Item& item, std::size_t, MemoryPlan& plan) const {
-  const std::int64_t scratch = scratch_of(item.volume, params);
-  PlannedVolume result(DType::f32, item.volume.channels, item.volume.size, plan);
-  plan.scratch(scratch);
-  item.volume = std::move(result);
-}
-
-template class Intensity<ScaleIntensityRange>;
-template class Intensity<ScaleIntensityRangePercentiles>;
-template class Intensity<NormalizeIntensity>;
 
 void Orientationd::apply_to(Dictionary::Item& item, std::size_t, Workspace& workspace) const {
   const Geometry before = item.volume.geometry();
@@ -170,49 +115,68 @@ void Invertd::plan(PlannedDictionary& dictionary, MemoryPlan& plan) const {
   }
 }
 
-void Argmax::apply_to(Dictionary::Item& item, std::size_t, Workspace& workspace) const {
-  item.volume = argmax(item.volume, workspace);
+namespace {
+
+StepPtr orientation_step(Params& params) {
+  return std::make_unique<Orientationd>(keys_of(params), read_params<OrientationParams>(params));
 }
 
-void Argmax::plan_for(PlannedDictionary::Item& item, std::size_t, MemoryPlan& plan) const {
-  const DType type = item.volume.channels > 256 ? DType::u16 : DType::u8;
-  item.volume = PlannedVolume(type, 1, item.volume.size, plan);
+StepPtr resize_step(Params& params) {
+  std::vector<std::string> keys = keys_of(params);
+  std::vector<Resize> per_key;
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    Params own =
+        params.for_key(i, keys.size(), {"mode", "align_corners", "anti_aliasing", "anti_aliasing_sigma", "dtype"});
+    per_key.push_back(read_params<Resize>(own));
+  }
+  return std::make_unique<Resized>(std::move(keys), std::move(per_key));
 }
 
-void KeepLargestConnectedComponentd::apply_to(Dictionary::Item& item, std::size_t, Workspace& workspace) const {
-  item.volume = keep_largest_connected_component(item.volume, params, workspace);
+StepPtr crop_foreground(Params& params) {
+  std::vector<std::string> keys = keys_of(params);
+  // One fill for all keys: MONAI's list of modes is accepted where it says the same for each.
+  for (std::size_t i = 1; i < keys.size(); ++i) {
+    Params own = params.for_key(i, keys.size(), {"mode"});
+    read_params<CropForeground>(own);
+  }
+  Params own = params.for_key(0, keys.size(), {"mode"});
+  const CropForeground crop = read_params<CropForeground>(own);
+  params.ignore({"start_coord_key", "end_coord_key"});
+  return std::make_unique<CropForegroundd>(std::move(keys), params.text("source_key"), crop);
 }
 
-void KeepLargestConnectedComponentd::plan_for(PlannedDictionary::Item& item, std::size_t, MemoryPlan& plan) const {
-  PlannedVolume result(item.volume.dtype, item.volume.channels, item.volume.size, plan);
-  plan.scratch(keep_largest_connected_component_scratch_bytes(item.volume.size));
-  item.volume = std::move(result);
+StepPtr invert_step(Params& params) {
+  std::vector<std::string> keys = keys_of(params);
+  const ConfigValue transform = params.value("transform");
+  const auto* inverted = transform.as<ComponentRef>();
+  if (!inverted || inverted->id != "preprocessing")
+    params.refuse(Code::unimplemented, "transform",
+                  "only '@preprocessing' can be inverted, found " + to_text(transform));
+  std::vector<std::string> originals =
+      params.has("orig_keys") && !params.value("orig_keys").is_null() ? params.texts("orig_keys") : keys;
+  if (originals.size() == 1) originals.resize(keys.size(), originals[0]);
+  if (originals.size() != keys.size())
+    params.refuse(Code::invalid_argument, "orig_keys",
+                  std::to_string(originals.size()) + " values for " + std::to_string(keys.size()) + " keys");
+  std::vector<bool> nearest;
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    Params own = params.for_key(i, keys.size(), {"nearest_interp", "to_tensor", "device", "post_func"});
+    nearest.push_back(own.flag("nearest_interp", true));
+    if (!own.value("post_func").is_null()) own.refuse(Code::unimplemented, "post_func", "is not supported");
+  }
+  params.ignore({"to_tensor", "device", "meta_keys", "orig_meta_keys", "meta_key_postfix", "support_type"});
+  return std::make_unique<Invertd>(std::move(keys), std::move(originals), std::move(nearest));
 }
 
-void LabelToContourd::apply_to(Dictionary::Item& item, std::size_t, Workspace& workspace) const {
-  item.volume = label_to_contour(item.volume, workspace);
-}
+}  // namespace
 
-void LabelToContourd::plan_for(PlannedDictionary::Item& item, std::size_t, MemoryPlan& plan) const {
-  PlannedVolume result(item.volume.dtype, item.volume.channels, item.volume.size, plan);
-  plan.scratch(label_to_contour_scratch_bytes(item.volume.channels, item.volume.size));
-  item.volume = std::move(result);
-}
-
-void CopyItemsd::apply(Dictionary& dictionary, JobContext&) const {
-  for (std::size_t i = 0; i < names.size(); ++i) dictionary.items[names[i]] = dictionary.at(keys()[i % keys().size()]);
-}
-
-void CopyItemsd::plan(PlannedDictionary& dictionary, MemoryPlan&) const {
-  for (std::size_t i = 0; i < names.size(); ++i) dictionary.items[names[i]] = dictionary.at(keys()[i % keys().size()]);
-}
-
-void SaveImaged::apply(Dictionary& dictionary, JobContext&) const {
-  for (const std::string& key : keys()) dictionary.outputs.emplace_back(key, dictionary.at(key).volume);
-}
-
-void SaveImaged::plan(PlannedDictionary& dictionary, MemoryPlan&) const {
-  for (const std::string& key : keys()) dictionary.outputs.emplace_back(key, dictionary.at(key).volume);
+StepFactories spatial_factories() {
+  return {
+      {"CropForegroundd", crop_foreground},
+      {"Invertd", invert_step},
+      {"Orientationd", orientation_step},
+      {"Resized", resize_step},
+  };
 }
 
 }  // namespace voxd

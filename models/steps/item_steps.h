@@ -1,0 +1,51 @@
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "models/steps/keyed_step.h"
+
+// Steps that bring items in, copy, convert and return them.
+namespace voxd {
+
+/// LoadImaged, EnsureTyped with a type: the same values as float32.
+class ToFloat32 final : public KeyedStep {
+ public:
+  using KeyedStep::KeyedStep;
+
+ private:
+  void apply_to(Dictionary::Item& item, std::size_t, Workspace& workspace) const override;
+  void plan_for(PlannedDictionary::Item& item, std::size_t, MemoryPlan& plan) const override;
+};
+
+/// EnsureChannelFirstd, EnsureTyped without a type: volumes have their channels first and are on the device already.
+class LeaveAsIs final : public Step {
+ public:
+  using Step::Step;
+  std::vector<std::string> reads() const override { return {}; }
+  void apply(Dictionary&, JobContext&) const override {}
+  void plan(PlannedDictionary&, MemoryPlan&) const override {}
+};
+
+/// Copies of items under new names; voxels are shared, as nobody changes them.
+class CopyItemsd final : public Step {
+ public:
+  CopyItemsd(std::vector<std::string> keys, std::vector<std::string> new_names)
+      : Step("CopyItemsd", std::move(keys)), names(std::move(new_names)) {}
+  const std::vector<std::string> names;  ///< keys().size() per copy, copy after copy
+
+  std::vector<std::string> adds() const override { return names; }
+  void apply(Dictionary& dictionary, JobContext& context) const override;
+  void plan(PlannedDictionary& dictionary, MemoryPlan& plan) const override;
+};
+
+/// Marks its keys, as they are at this point, as what the pipeline returns.
+class SaveImaged final : public Step {
+ public:
+  explicit SaveImaged(std::vector<std::string> keys) : Step("SaveImaged", std::move(keys)) {}
+  void apply(Dictionary& dictionary, JobContext& context) const override;
+  void plan(PlannedDictionary& dictionary, MemoryPlan& plan) const override;
+};
+
+}  // namespace voxd

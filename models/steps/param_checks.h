@@ -1,0 +1,20 @@
+#pragma once
+
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "models/params.h"
+
+// What several transforms demand of a parameter. Each throws as Params::refuse does.
+namespace voxd {
+
+/// The type that results have: float32 is what voxd computes in.
+void require_float32(Params& params);
+
+void require_finite(const Params& params, std::string_view name, std::optional<double> value);
+
+/// One number for all axes or one per axis.
+std::vector<int> one_or_three(Params& params, std::string_view name, std::vector<int> fallback);
+
+}  // namespace voxd

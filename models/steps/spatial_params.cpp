@@ -1,0 +1,71 @@
+#include "models/steps/param_checks.h"
+#include "models/steps/step_params.h"
+
+namespace voxd {
+
+template <>
+OrientationParams read_params(Params& params) {
+  const bool closest_canonical = params.flag("as_closest_canonical", false);
+  std::string axcodes = params.text("axcodes", "");
+  // The letters of the axes' ends can be renamed; only (L,R),(P,A),(I,S) is supported, which is also what null means.
+  const ConfigValue labels = params.value("labels");
+  if (!labels.is_null() && to_text(labels) != "[['L', 'R'], ['P', 'A'], ['I', 'S']]")
+    params.refuse(Code::unimplemented, "labels", "is not supported");
+  params.require_off({"lazy"});
+  // MONAI lets as_closest_canonical win over axcodes.
+  if (closest_canonical) axcodes = "RAS";
+  if (axcodes.empty()) params.refuse(Code::invalid_argument, "axcodes", "is missing");
+  try {
+    check_axcodes(axcodes);
+  } catch (const Error& error) {
+    params.refuse(Code::invalid_argument, "axcodes", error.what());
+  }
+  return {axcodes};
+}
+
+template <>
+CropForeground read_params(Params& params) {
+  CropForeground result;
+  result.channel_indices = params.integers("channel_indices", {});
+  result.margin = one_or_three(params, "margin", {0});
+  for (int margin : result.margin)
+    if (margin < 0)
+      params.refuse(Code::invalid_argument, "margin", "must be 0 or more, found " + std::to_string(margin));
+  result.k_divisible = one_or_three(params, "k_divisible", {1});
+  result.allow_smaller = params.flag("allow_smaller", false);
+  const std::string mode = params.text("mode", "constant");
+  if (mode != "constant")
+    params.refuse(Code::unimplemented, "mode", "'" + mode + "' is not supported, only 'constant'");
+  result.value = params.number("value", 0);
+  // The default keeps what is > 0; another can only be a piece of Python.
+  if (!params.value("select_fn").is_null()) params.refuse(Code::unimplemented, "select_fn", "is not supported");
+  params.require_off({"lazy"});
+  return result;
+}
+
+template <>
+Resize read_params(Params& params) {
+  Resize result;
+  result.spatial_size = params.integers("spatial_size", {});
+  const std::string size_mode = params.text("size_mode", "all");
+  if (size_mode != "all" && size_mode != "longest")
+    params.refuse(Code::invalid_argument, "size_mode", "expected 'all' or 'longest', found '" + size_mode + "'");
+  result.longest = size_mode == "longest";
+  if (result.spatial_size.empty()) params.refuse(Code::invalid_argument, "spatial_size", "is missing");
+  if (result.spatial_size.size() != 1 && (result.longest || result.spatial_size.size() != 3))
+    params.refuse(Code::invalid_argument, "spatial_size",
+                  std::string(result.longest ? "expected 1 number" : "expected 1 or 3 numbers") + ", got " +
+                      std::to_string(result.spatial_size.size()));
+  try {
+    result.mode = interpolation_of(params.text("mode", "area"));
+  } catch (const Error& error) {
+    params.refuse(error.code(), "mode", error.what());
+  }
+  result.align_corners = params.optional_flag("align_corners").value_or(false);
+  params.require_off({"anti_aliasing", "lazy"});
+  params.ignore({"anti_aliasing_sigma"});
+  require_float32(params);
+  return result;
+}
+
+}  // namespace voxd

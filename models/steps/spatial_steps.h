@@ -1,0 +1,67 @@
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "models/steps/keyed_step.h"
+#include "models/steps/step_params.h"
+
+// Steps that move voxels to another grid, and back. Parameters are public: a pass that fuses neighbours reads them.
+namespace voxd {
+
+class Orientationd final : public KeyedStep {
+ public:
+  Orientationd(std::vector<std::string> keys, OrientationParams parameters)
+      : KeyedStep("Orientationd", std::move(keys)), params(std::move(parameters)) {}
+  const OrientationParams params;
+
+  bool moves_voxels() const override { return true; }
+
+ private:
+  void apply_to(Dictionary::Item& item, std::size_t, Workspace& workspace) const override;
+  void plan_for(PlannedDictionary::Item& item, std::size_t, MemoryPlan& plan) const override;
+};
+
+class Resized final : public KeyedStep {
+ public:
+  Resized(std::vector<std::string> keys, std::vector<Resize> parameters)
+      : KeyedStep("Resized", std::move(keys)), params(std::move(parameters)) {}
+  const std::vector<Resize> params;  ///< one per key
+
+  bool moves_voxels() const override { return true; }
+
+ private:
+  void apply_to(Dictionary::Item& item, std::size_t index, Workspace& workspace) const override;
+  void plan_for(PlannedDictionary::Item& item, std::size_t index, MemoryPlan& plan) const override;
+};
+
+/// Crops all keys to the foreground of one item. The result may be empty; whoever goes on with it refuses.
+class CropForegroundd final : public Step {
+ public:
+  CropForegroundd(std::vector<std::string> keys, std::string source, CropForeground parameters)
+      : Step("CropForegroundd", std::move(keys)), source_key(std::move(source)), params(std::move(parameters)) {}
+  const std::string source_key;
+  const CropForeground params;
+
+  bool moves_voxels() const override { return true; }
+  std::vector<std::string> needs() const override { return {source_key}; }
+  std::vector<std::string> reads() const override;
+  void apply(Dictionary& dictionary, JobContext& context) const override;
+  void plan(PlannedDictionary& dictionary, MemoryPlan& plan) const override;
+};
+
+/// Takes its keys back through the trace of another item.
+class Invertd final : public Step {
+ public:
+  Invertd(std::vector<std::string> keys, std::vector<std::string> originals, std::vector<bool> nearest)
+      : Step("Invertd", std::move(keys)), orig_keys(std::move(originals)), nearest_interp(std::move(nearest)) {}
+  const std::vector<std::string> orig_keys;  ///< one per key
+  const std::vector<bool> nearest_interp;    ///< one per key
+
+  std::vector<std::string> needs() const override { return orig_keys; }
+  void apply(Dictionary& dictionary, JobContext& context) const override;
+  void plan(PlannedDictionary& dictionary, MemoryPlan& plan) const override;
+};
+
+}  // namespace voxd
