@@ -24,6 +24,9 @@
 #ifdef __CUDACC__
 #include "gpu_transforms/parallel_cuda.h"
 #endif
+#ifdef VOXD_SIMT
+#include "gpu_transforms/parallel_simt.h"
+#endif
 
 // The verbs in which every kernel is written, once for the CPU and CUDA. The stream's backend picks the executor at run
 // time. Each verb enqueues and returns; the work runs after what was enqueued before, and sees the memory as that left
@@ -52,6 +55,9 @@ template <class Body>
 void for_ranges(Stream& stream, std::int64_t n, std::int64_t work, Body body) {
   constexpr std::int64_t kWorthATask = 16384;
   constexpr std::int64_t kTasksPerThread = 8;  // enough to even out rows of unequal cost
+#ifdef VOXD_SIMT
+  if (stream.backend() == Backend::simt) return simt_for_range(stream, n, body);
+#endif
   CpuStream& cpu = as_cpu_stream(stream);
   cpu.enqueue([n, work, body, &cpu] {
     const std::int64_t most = cpu.threads() == 1 ? 1 : kTasksPerThread * cpu.threads();
@@ -82,6 +88,9 @@ inline std::byte* thread_scratch(std::size_t bytes) {
 template <class F>
 void for_each_row(Stream& stream, std::int64_t rows, std::int32_t nz, F f) {
   if (rows <= 0 || nz <= 0) return;
+#ifdef VOXD_SIMT
+  if (stream.backend() == Backend::simt) return simt_for_each_row(stream, rows, nz, f);
+#endif
   if (!stream.is_cuda())
     return for_ranges(stream, rows, nz, [f, nz](std::int64_t begin, std::int64_t end) {
       for (std::int64_t r = begin; r < end; ++r) {
@@ -102,6 +111,9 @@ void for_each_row(Stream& stream, std::int64_t rows, std::int32_t nz, F f) {
 template <class F>
 void for_each_team(Stream& stream, std::int64_t rows, std::int64_t work, std::size_t scratch_bytes, F f) {
   if (rows <= 0) return;
+#ifdef VOXD_SIMT
+  if (stream.backend() == Backend::simt) return simt_for_each_team(stream, rows, scratch_bytes, f);
+#endif
   if (!stream.is_cuda())
     return for_ranges(stream, rows, work, [f, scratch_bytes](std::int64_t begin, std::int64_t end) {
       const OneThreadTeam team(thread_scratch(scratch_bytes));
@@ -148,11 +160,16 @@ void with_policy(Stream& stream, Algorithm algorithm) {
   cpu.enqueue([algorithm] { algorithm(thrust::cpp::par); });
 }
 
+/// Backends that Thrust does not know.
+inline bool is_by_ranges(const Stream& stream) {
+  return stream.backend() == Backend::own_threads || stream.backend() == Backend::simt;
+}
+
 /// out[i] = f(in[i]). `out` may be `in`.
 template <class In, class Out, class F>
 void transform(Stream& stream, const In* in, std::int64_t n, Out* out, F f) {
   if (n <= 0) return;
-  if (stream.backend() == Backend::own_threads)
+  if (is_by_ranges(stream))
     return for_ranges(stream, n, 1, [=](std::int64_t begin, std::int64_t end) {
       thrust::transform(thrust::cpp::par, in + begin, in + end, out + begin, f);
     });
@@ -163,7 +180,7 @@ void transform(Stream& stream, const In* in, std::int64_t n, Out* out, F f) {
 template <class A, class B, class Out, class F>
 void transform(Stream& stream, const A* a, const B* b, std::int64_t n, Out* out, F f) {
   if (n <= 0) return;
-  if (stream.backend() == Backend::own_threads)
+  if (is_by_ranges(stream))
     return for_ranges(stream, n, 1, [=](std::int64_t begin, std::int64_t end) {
       thrust::transform(thrust::cpp::par, a + begin, a + end, b + begin, out + begin, f);
     });

@@ -68,22 +68,26 @@ VOXD_HD void add_rows(const Team& team, const Rows& rows, std::int32_t nz, float
 /// The same for any number of rows, one row after the other.
 template <int kW, class Team>
 VOXD_HD void add_rows(const Team& team, const Rows& rows, std::int32_t nz, float* narrow, float* wide) {
-  team.each(nz - kW + 1, [=](std::int32_t z) { narrow[z] = wide[z] = 0; });
+  // No sync between the passes: a lane meets the same z in each, and the first lane meets the last one.
+  team.each(nz - kW, [=](std::int32_t z) { narrow[z] = wide[z] = 0; });
+  team.each(1, [=](std::int32_t) { narrow[nz - kW] = 0; });
   for (std::int32_t x = 0; x < rows.nx; ++x)
     for (std::int32_t y = 0; y < rows.ny; ++y) {
       const float* first = rows.first + x * rows.step_x + y * rows.step_y;
-      const auto add = [=](std::int32_t z, bool fits) {
+      team.each(nz - kW, [=](std::int32_t z) {
         float sum = narrow[z], sum_wide = wide[z];
         for (int k = 0; k < kW; ++k) {
           sum += first[z + k];
           sum_wide += first[z + k];
         }
         narrow[z] = sum;
-        wide[z] = fits ? sum_wide + first[z + kW] : sum_wide;
-      };
-      // No sync: a lane meets the same z in every pass.
-      team.each(nz - kW, [=](std::int32_t z) { add(z, true); });
-      team.each(1, [=](std::int32_t) { add(nz - kW, false); });
+        wide[z] = sum_wide + first[z + kW];
+      });
+      team.each(1, [=](std::int32_t) {
+        float sum = narrow[nz - kW];
+        for (int k = 0; k < kW; ++k) sum += first[nz - kW + k];
+        narrow[nz - kW] = sum;
+      });
     }
 }
 

@@ -1,9 +1,8 @@
 #include "gpu_transforms/stream.h"
 
-#include <exception>
 #include <utility>
 
-#include "gpu_transforms/cpu_stream.h"
+#include "gpu_transforms/immediate_stream.h"
 
 namespace voxd {
 
@@ -12,6 +11,7 @@ std::string_view name_of(Backend backend) {
     case Backend::serial: return "serial";
     case Backend::tbb: return "tbb";
     case Backend::own_threads: return "own_threads";
+    case Backend::simt: return "simt";
     case Backend::cuda: return "cuda";
   }
   return "?";
@@ -34,32 +34,21 @@ class PassedEvent : public Event {
   bool passed() const override { return true; }
 };
 
-/// Runs work inside enqueue(). One thread at a time.
-class ImmediateStream : public CpuStream {
- public:
-  ImmediateStream(Backend backend, int threads) : CpuStream(backend, threads) {}
-
-  void enqueue(std::function<void()> work) override {
-    try {
-      work();
-    } catch (...) {
-      if (!failure_) failure_ = std::current_exception();
-    }
-  }
-
-  std::shared_ptr<Event> record() override { return std::make_shared<PassedEvent>(); }
-
-  void wait(const Event& event) override { event.synchronize(); }
-
-  void synchronize() override {
-    if (std::exception_ptr failure = std::exchange(failure_, nullptr)) std::rethrow_exception(failure);
-  }
-
- private:
-  std::exception_ptr failure_;
-};
-
 }  // namespace
+
+void ImmediateStream::enqueue(std::function<void()> work) {
+  try {
+    work();
+  } catch (...) {
+    if (!failure_) failure_ = std::current_exception();
+  }
+}
+
+std::shared_ptr<Event> ImmediateStream::record() { return std::make_shared<PassedEvent>(); }
+
+void ImmediateStream::synchronize() {
+  if (std::exception_ptr failure = std::exchange(failure_, nullptr)) std::rethrow_exception(failure);
+}
 
 std::unique_ptr<Stream> make_cpu_stream(Backend backend, int threads) {
   return std::make_unique<ImmediateStream>(backend, threads);

@@ -8,8 +8,8 @@
 namespace voxd {
 
 /// What executes the parallel verbs of a stream. `own_threads` stands in for TBB where ThreadSanitizer must see every
-/// thread.
-enum class Backend { serial, tbb, own_threads, cuda };
+/// thread, `simt` for CUDA where there is no card (see simt.h).
+enum class Backend { serial, tbb, own_threads, simt, cuda };
 
 std::string_view name_of(Backend backend);
 

@@ -4,6 +4,7 @@
 #include <iostream>
 #include <set>
 
+#include "gpu_transforms/simt.h"
 #include "tests/golden_runner/compare.h"
 #include "tests/golden_runner/golden_case.h"
 
@@ -35,6 +36,9 @@ Device make_device(const std::string& backend) {
   if (backend == "cuda") {
     device.stream = make_cuda_stream(0);
     device.pool = std::make_unique<MemoryPool>(cuda_async_allocator(), MemoryPool::Options{});
+  } else if (backend == "simt") {
+    device.stream = make_simt_stream({});
+    device.pool = std::make_unique<MemoryPool>(cpu_allocator(), MemoryPool::Options{});
   } else {
     const Backend cpu = backend.empty() ? default_cpu_backend() : backend == "cpp" ? Backend::serial : Backend::tbb;
     device.stream = make_cpu_stream(cpu);
@@ -149,8 +153,8 @@ int main(int argc, char** argv) {
       ->required()
       ->check(CLI::ExistingDirectory);
   app.add_option("--backend", options.backend,
-                 "tbb, cpp (one thread) or cuda; default: this build's parallel CPU backend")
-      ->check(CLI::IsMember({"tbb", "cpp", "cuda"}));
+                 "tbb, cpp (one thread), simt (lanes as threads) or cuda; default: this build's parallel CPU backend")
+      ->check(CLI::IsMember({"tbb", "cpp", "simt", "cuda"}));
   app.add_option("--only", options.only, "run these transforms only")->delimiter(',');
   app.add_option("--write", options.write,
                  "folder to write every result array to, under the file name that the index gives it");

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "gpu_transforms/device_volume.h"
+#include "gpu_transforms/simt.h"
 #include "tests/support/catch.h"
 
 namespace voxd::test {
@@ -30,8 +31,8 @@ class Bench {
   Workspace workspace_;
 };
 
-/// Runs a test on every CPU backend, at once and deferred: where nothing happens before somebody waits, so that a
-/// result read too early, or memory reused too early, shows.
+/// Runs a test on every CPU backend: at once; deferred, where nothing happens before somebody waits, so that a result
+/// read too early, or memory reused too early, shows; and with lanes as CUDA has them.
 inline void on_every_backend(const std::function<void(Bench&)>& test) {
   const Backend parallel = default_cpu_backend();
   std::vector<std::unique_ptr<Bench>> benches;
@@ -40,6 +41,7 @@ inline void on_every_backend(const std::function<void(Bench&)>& test) {
   benches.push_back(std::make_unique<Bench>("serial, deferred", make_deferred_stream(Backend::serial)));
   benches.push_back(
       std::make_unique<Bench>(std::string(name_of(parallel)) + ", deferred", make_deferred_stream(parallel)));
+  if (has_simt()) benches.push_back(std::make_unique<Bench>("simt", make_simt_stream({.lanes = 3})));
   for (const auto& bench : benches) {
     INFO("backend " << bench->name());
     test(*bench);
