@@ -66,7 +66,7 @@ void CpuStream::run_tasks(std::int64_t tasks, const std::function<void(std::int6
       for (std::int64_t i = next++; i < tasks; i = next++) task(i);
     });
   } else {
-    for (std::int64_t i = 0; i < tasks; ++i) task(i);
+    for (std::int64_t i = first_task(tasks); i < tasks; ++i) task(i);
   }
 }
 

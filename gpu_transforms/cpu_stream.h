@@ -27,6 +27,9 @@ class CpuStream : public Stream {
   void run_tasks(std::int64_t tasks, const std::function<void(std::int64_t)>& task);
 
  protected:
+  /// The first of n tasks that run_tasks runs; tests leave out those before.
+  virtual std::int64_t first_task(std::int64_t) const { return 0; }
+
   /// Throws Error{failed_precondition} if this build lacks the backend, Error{invalid_argument} if `threads` is
   /// negative.
   CpuStream(Backend backend, int threads);

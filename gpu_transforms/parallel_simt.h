@@ -77,14 +77,16 @@ class SimtStream : public ImmediateStream {
   explicit SimtStream(const SimtOptions& options) : ImmediateStream(Backend::simt, 1), options_(options) {}
 
   const SimtOptions& options() const { return options_; }
-  std::int64_t first_row(std::int64_t rows) const {
-    return options_.last_rows > 0 ? std::max<std::int64_t>(0, rows - options_.last_rows) : 0;
-  }
+  std::int64_t first_row(std::int64_t rows) const { return first_task(rows); }
   /// Runs `body` for each of the rows on all lanes of a team, in shuffled order; part of the stream's work.
   void run_teams(std::int64_t rows, std::size_t scratch_bytes,
                  const std::function<void(const SimtTeam&, std::int64_t)>& body);
 
  private:
+  std::int64_t first_task(std::int64_t tasks) const override {
+    return options_.last_rows > 0 ? std::max<std::int64_t>(0, tasks - options_.last_rows) : 0;
+  }
+
   const SimtOptions options_;
 };
 

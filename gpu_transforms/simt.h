@@ -43,7 +43,8 @@ struct SimtOptions {
   int lanes = 32;
   LaneOrder order = LaneOrder::together;
   std::uint64_t seed = 1;           ///< of the order of rows and of each lane's elements
-  std::int64_t last_rows = 0;       ///< > 0: every verb runs this many of its last rows, or elements, only
+  std::int64_t last_rows = 0;       ///< > 0: every verb runs this many of its last rows or elements only, a copy
+                                    ///< of its last pieces
   SyncSites* sync_sites = nullptr;  ///< must outlive the stream
 };
 

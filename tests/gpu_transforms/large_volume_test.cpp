@@ -1,0 +1,208 @@
+#include <sys/mman.h>
+
+#include <cstring>
+
+#include "gpu_transforms/intensity.h"
+#include "gpu_transforms/labels.h"
+#include "gpu_transforms/simt.h"
+#include "gpu_transforms/spatial.h"
+#include "tests/support/random_volume.h"
+
+// Volumes of more than 2^31 voxels, of which the pages alone that a few last rows touch exist: the kernels run these
+// rows only, so every offset that they form lies where 32 bits would have wrapped around. The same rows of a small
+// volume, the large one's far corner, say what must come out.
+using namespace voxd;
+using namespace voxd::test;
+
+namespace {
+
+constexpr Int3 kSize = {1700, 1300, 1000};
+constexpr Int3 kLong = {300000, 8, 1000};   // few rows in a plane
+constexpr Int3 kCorner = {4, 8, kSize[2]};  // of the last rows
+constexpr std::int64_t kBeyond = std::int64_t{1} << 31;
+
+void* map_pages(std::size_t bytes, void*) {
+  void* pages = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (pages == MAP_FAILED) return nullptr;
+  madvise(pages, bytes, MADV_NOHUGEPAGE);
+  return pages;
+}
+
+void unmap_pages(void* pages, std::size_t bytes, void*) { munmap(pages, bytes); }
+
+/// A job whose verbs run their last `rows` rows only.
+class Job {
+ public:
+  explicit Job(std::int64_t rows)
+      : stream_(make_simt_stream({.lanes = 2, .last_rows = rows})),
+        pool_({.allocate = map_pages, .release = unmap_pages}, {}),
+        workspace_(*stream_, pool_) {}
+
+  Workspace& workspace() { return workspace_; }
+  void finish() { stream_->synchronize(); }
+
+ private:
+  std::unique_ptr<Stream> stream_;
+  MemoryPool pool_;
+  Workspace workspace_;
+};
+
+std::int64_t row_of(const Int3& size, int channel, int x, int y) {
+  return (std::int64_t{channel} * size[0] + x) * size[1] + y;
+}
+
+/// A large volume of zeros with the small one in its far corner.
+DeviceVolume around(const HostVolume& corner, const Int3& size, Workspace& workspace) {
+  DeviceVolume large(corner.dtype, corner.channels, {size, identity_affine()}, workspace);
+  REQUIRE(large.count() > kBeyond);
+  const Int3& small = corner.geometry.size;
+  const std::size_t row_bytes = static_cast<std::size_t>(small[2]) * size_of(corner.dtype);
+  for (int c = 0; c < corner.channels; ++c)
+    for (int x = 0; x < small[0]; ++x)
+      for (int y = 0; y < small[1]; ++y) {
+        const std::int64_t to = row_of(size, c, size[0] - small[0] + x, size[1] - small[1] + y);
+        std::memcpy(large.memory().get() +
+                        (to * size[2] + size[2] - small[2]) * static_cast<std::int64_t>(size_of(corner.dtype)),
+                    corner.voxels.data() + static_cast<std::size_t>(row_of(small, c, x, y)) * row_bytes, row_bytes);
+      }
+  return large;
+}
+
+/// The last `rows` rows of both, of the last channel, hold the same bytes.
+bool same_last_rows(const DeviceVolume& large, const DeviceVolume& small, int rows) {
+  REQUIRE(large.size()[2] == small.size()[2]);
+  REQUIRE(large.dtype() == small.dtype());
+  const std::size_t bytes = static_cast<std::size_t>(rows) * large.size()[2] * size_of(large.dtype());
+  return std::memcmp(large.memory().get() + large.bytes() - bytes, small.memory().get() + small.bytes() - bytes,
+                     bytes) == 0;
+}
+
+using Transform = std::function<DeviceVolume(const DeviceVolume&, Workspace&)>;
+
+/// The transform gives the last rows of a large volume what it gives those of its corner.
+void check_corner(const HostVolume& corner, const Int3& size, std::int64_t run_rows, int same_rows,
+                  const Transform& transform) {
+  if (!has_simt()) return;
+  Job large(run_rows), small(0);
+  const DeviceVolume result = transform(around(corner, size, large.workspace()), large.workspace());
+  const DeviceVolume expected =
+      transform(upload(corner, small.workspace()).with_affine(identity_affine()), small.workspace());
+  large.finish();
+  small.finish();
+  CHECK(same_last_rows(result, expected, same_rows));
+}
+
+HostVolume corner_of(DType dtype, std::int32_t channels) {
+  return Random().intensities(dtype, channels, kCorner, false);
+}
+
+}  // namespace
+
+TEST_CASE("pointwise transforms reach voxels beyond 2^31", "[large]") {
+  const ScaleIntensityRange range{.a_min = -57, .a_max = 164, .b_min = 0.0, .b_max = 1.0, .clip = true};
+  check_corner(corner_of(DType::u8, 1), kSize, 5000, 5, to_float32);
+  check_corner(corner_of(DType::i16, 1), kSize, 5000, 5, [&](const DeviceVolume& volume, Workspace& workspace) {
+    return scale_intensity_range(volume, range, workspace);
+  });
+  check_corner(corner_of(DType::f32, 1), kSize, 3, 5, [](const DeviceVolume& volume, Workspace& workspace) {
+    return normalize_intensity(volume, {.subtrahend = {3}, .divisor = {2}}, workspace);
+  });
+}
+
+TEST_CASE("argmax reaches channels beyond 2^31", "[large]") {
+  const Int3 size = {1000, 1000, kSize[2]};
+  check_corner(corner_of(DType::f32, 4), size, 3, 3, argmax);
+  check_corner(corner_of(DType::f32, 2), kSize, 3000, 3, argmax);
+}
+
+TEST_CASE("crops and moves of axes reach rows beyond 2^31", "[large]") {
+  check_corner(corner_of(DType::u8, 1), kSize, 3, 3, [](const DeviceVolume& volume, Workspace& workspace) {
+    const Int3& size = volume.size();
+    return crop(volume, {{size[0] - 2, size[1] - 5, 0}, size}, 0, workspace);
+  });
+  check_corner(corner_of(DType::i16, 1), kSize, 3, 3, [](const DeviceVolume& volume, Workspace& workspace) {
+    return crop(volume, {{0, 0, -1}, {volume.size()[0] + 1, volume.size()[1], volume.size()[2]}}, 7, workspace);
+  });
+  for (const char* axcodes : {"ARS", "ARI"})
+    check_corner(
+        Random().intensities(DType::u8, 1, {8, 8, kSize[2]}, false), kSize, 3, 3,
+        [&](const DeviceVolume& volume, Workspace& workspace) { return orientation(volume, axcodes, workspace); });
+}
+
+TEST_CASE("another axis becomes Z beyond 2^31", "[large]") {
+  if (!has_simt()) return;
+  const Int3 size = {1600, 1344, 1024};  // whole tiles, so that the last one lies in the corner
+  Job large(1), small(0);
+  const HostVolume corner = Random().intensities(DType::u8, 1, {32, 32, 32}, false);
+  const DeviceVolume turned = orientation(around(corner, size, large.workspace()), "SAR", large.workspace());
+  const DeviceVolume expected =
+      orientation(upload(corner, small.workspace()).with_affine(identity_affine()), "SAR", small.workspace());
+  large.finish();
+  small.finish();
+  REQUIRE(turned.size() == Int3{1024, 1344, 1600});
+  for (int x = 0; x < 32; ++x)  // the last tile is of the last y
+    REQUIRE(std::memcmp(turned.data<std::uint8_t>() + (row_of(turned.size(), 0, 992 + x, 1343) * 1600 + 1568),
+                        expected.data<std::uint8_t>() + row_of(expected.size(), 0, x, 31) * 32, 32) == 0);
+}
+
+TEST_CASE("resizing reads and writes rows beyond 2^31", "[large]") {
+  if (!has_simt()) return;
+  for (const Interpolation mode :
+       {Interpolation::area, Interpolation::trilinear, Interpolation::nearest, Interpolation::nearest_exact}) {
+    Job job(2);
+    DeviceVolume volume(DType::f32, 1, {kSize, identity_affine()}, job.workspace());
+    float* last = volume.mutable_data<float>() + volume.count() - 2 * kSize[2];
+    std::fill(last, last + 2 * kSize[2], 5.0f);
+    std::fill(last - std::int64_t{kSize[1]} * kSize[2], last - std::int64_t{kSize[1] - 2} * kSize[2], 5.0f);
+    const DeviceVolume result =
+        resize(volume, {.spatial_size = {kSize[0], kSize[1] - 1, kSize[2]}, .mode = mode}, job.workspace());
+    job.finish();
+    REQUIRE(result.count() > kBeyond);
+    INFO(name_of(mode));
+    CHECK(result.data<float>()[result.count() - 1] == 5.0f);
+    CHECK(result.data<float>()[result.count() - kSize[2]] == 5.0f);
+  }
+}
+
+TEST_CASE("the contour of a mask is right beyond 2^31", "[large]") {
+  check_corner(Random().labels(DType::u8, 1, kCorner, 1, 0.03), kLong, 3 * kLong[1], 5, label_to_contour);
+  check_corner(Random().labels(DType::u8, 1, kCorner, 2, 0.03), kLong, 3 * kLong[1], 5, label_to_contour);
+}
+
+TEST_CASE("components are found beyond 2^31", "[large]") {
+  // Two components with one run in a row, because runs are worked on like rows.
+  HostVolume mask = make_host_volume(DType::u8, 1, {kCorner, identity_affine()});
+  std::fill(mask.as<std::uint8_t>().begin(), mask.as<std::uint8_t>().end(), std::uint8_t{0});
+  for (int x = 0; x < kCorner[0]; ++x)
+    for (int y = 0; y < kCorner[1]; ++y)
+      if (y != 5) std::fill_n(mask.as<std::uint8_t>().data() + row_of(kCorner, 0, x, y) * kCorner[2] + 100, 9 + y, 1);
+  KeepLargestConnectedComponent params;
+  params.applied_labels = {1};
+  check_corner(mask, kLong, 5 * kLong[1], 8, [&](const DeviceVolume& volume, Workspace& workspace) {
+    return keep_largest_connected_component(volume, params, workspace);
+  });
+}
+
+TEST_CASE("the foreground beyond 2^31 is in the box", "[large]") {
+  if (!has_simt()) return;
+  Job job(2);
+  DeviceVolume volume(DType::u8, 1, {kSize, identity_affine()}, job.workspace());
+  volume.mutable_data<std::uint8_t>()[volume.count() - 1] = 1;
+  const Box box = foreground_box(volume, {}, job.workspace());
+  CHECK(box.end == kSize);
+}
+
+TEST_CASE("percentiles count values beyond 2^31", "[large]") {
+  if (!has_simt()) return;
+  Job job(3);
+  DeviceVolume volume(DType::f32, 1, {kSize, identity_affine()}, job.workspace());
+  // The first values in order are -20000, -19999, ...
+  constexpr int kSeen = 3 * 4096;
+  float* last = volume.mutable_data<float>() + volume.count() - kSeen;
+  for (int i = 0; i < kSeen; ++i) last[i] = static_cast<float>((i * 7) % kSeen - 20000);
+  const DeviceVolume result = scale_intensity_range_percentiles(
+      volume, {.lower = 0, .upper = 100.0 * 100 / static_cast<double>(volume.count() - 1), .b_min = 0.0, .b_max = 1.0},
+      job.workspace());
+  job.finish();
+  CHECK(result.data<float>()[volume.count() - 1] == Approx(((kSeen - 1) * 7 % kSeen) / 100.0));
+}
