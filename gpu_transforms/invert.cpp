@@ -18,14 +18,23 @@ DeviceVolume undo(const AppliedOrientation& step, const DeviceVolume& volume, bo
   return move_axes(volume, moves_between(volume.geometry(), step.before), workspace);
 }
 
-DeviceVolume undo(const AppliedCrop& step, const DeviceVolume& volume, bool, Workspace& workspace) {
-  if (volume.size() != step.box.size()) refuse(volume.size(), step.box.size());
+/// Of the image that `box` was taken from.
+DeviceVolume put_back(const Geometry& before, const Box& box, const DeviceVolume& volume, Workspace& workspace) {
+  if (volume.size() != box.size()) refuse(volume.size(), box.size());
   Box back;
   for (int axis = 0; axis < 3; ++axis) {
-    back.start[axis] = -step.box.start[axis];
-    back.end[axis] = step.before.size[axis] - step.box.start[axis];
+    back.start[axis] = -box.start[axis];
+    back.end[axis] = before.size[axis] - box.start[axis];
   }
   return crop(volume, back, 0, workspace);
+}
+
+DeviceVolume undo(const AppliedCrop& step, const DeviceVolume& volume, bool, Workspace& workspace) {
+  return put_back(step.before, step.box, volume, workspace);
+}
+
+DeviceVolume undo(const AppliedPad& step, const DeviceVolume& volume, bool, Workspace& workspace) {
+  return put_back(step.before, step.box, volume, workspace);
 }
 
 DeviceVolume undo(const AppliedResize& step, const DeviceVolume& volume, bool nearest_interp, Workspace& workspace) {

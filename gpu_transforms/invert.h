@@ -16,15 +16,20 @@ struct AppliedCrop {
   Geometry before;
   Box box;
 };
+struct AppliedPad {
+  Geometry before;
+  Box box;
+};
 struct AppliedResize {
   Geometry before;
   Resize params;
 };
-using AppliedTransform = std::variant<AppliedOrientation, AppliedCrop, AppliedResize>;
+using AppliedTransform = std::variant<AppliedOrientation, AppliedCrop, AppliedPad, AppliedResize>;
 /// In the order of application.
 using SpatialTrace = std::vector<AppliedTransform>;
 
-/// Undoes the trace from its end (MONAI's Invert): orientation exactly, crop by zero padding, resize by resizing back
+/// Undoes the trace from its end (MONAI's Invert): orientation exactly, crop by zero padding, padding by
+/// cropping, resize by resizing back
 /// in the same mode, or with nearest_interp in mode nearest. The result has the first `before` geometry, exactly.
 /// Throws Error{failed_precondition} when the volume's size is not the one that the trace ends on.
 DeviceVolume invert(const DeviceVolume& volume, const SpatialTrace& trace, bool nearest_interp, Workspace& workspace);

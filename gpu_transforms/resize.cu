@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "gpu_transforms/axis_table.h"
+#include "gpu_transforms/gaussian_smooth.h"
 #include "gpu_transforms/parallel.h"
 #include "gpu_transforms/resize_area.h"
 #include "gpu_transforms/spatial.h"
@@ -82,8 +83,24 @@ void resize_nearest(const DeviceVolume& volume, bool exact, DeviceVolume& result
                                  out[2], volume.geometry().voxels(), x.axis, y.axis, z.axis});
 }
 
-/// Edges stay where they are; with align_corners the centres of the outermost voxels do.
-Affine scaled(const Affine& affine, const Int3& in, const Int3& out, bool align_corners) {
+/// What MONAI gives GaussianSmooth: 0 along the axes that do not shrink; ratios in float32.
+Vec3 smoothing_sigma(const Int3& in, const Int3& out, const std::vector<double>& asked) {
+  if (asked.size() > 1 && asked.size() != 3)
+    fail(Code::invalid_argument, "anti_aliasing_sigma: ", asked.size(), " values, must be 1 or 3");
+  Vec3 sigma{};
+  for (std::size_t axis = 0; axis < 3; ++axis) {
+    const float ratio = static_cast<float>(in[axis]) / static_cast<float>(out[axis]);
+    if (!(ratio > 1)) continue;
+    sigma[axis] = asked.empty() ? (ratio - 1) / 2 : asked[asked.size() == 1 ? 0 : axis];
+    if (!(sigma[axis] >= 0) || std::isinf(sigma[axis]))
+      fail(Code::invalid_argument, "anti_aliasing_sigma: ", sigma[axis], ", must be a finite number of 0 or more");
+  }
+  return sigma;
+}
+
+}  // namespace
+
+Affine resized_affine(const Affine& affine, const Int3& in, const Int3& out, bool align_corners) {
   Affine step = identity_affine();
   for (int axis = 0; axis < 3; ++axis) {
     if (align_corners) {
@@ -95,8 +112,6 @@ Affine scaled(const Affine& affine, const Int3& in, const Int3& out, bool align_
   }
   return affine * step;
 }
-
-}  // namespace
 
 Interpolation interpolation_of(const std::string& mode) {
   for (const Interpolation known :
@@ -135,15 +150,23 @@ Int3 resized(const Int3& size, const Resize& params) {
   return result;
 }
 
+bool smooths(const Int3& size, const Resize& params) {
+  const Int3 out = resized(size, params);
+  return params.anti_aliasing && (out[0] < size[0] || out[1] < size[1] || out[2] < size[2]);
+}
+
 DeviceVolume resize(const DeviceVolume& volume, const Resize& params, Workspace& workspace) {
   const Int3 out = resized(volume.size(), params);
   if (volume.empty() || out[0] == 0 || out[1] == 0 || out[2] == 0)
     fail(Code::invalid_argument, "Resize: cannot resize ", volume.channels(), " x ", to_string(volume.size()),
          " voxels to ", to_string(out), ": there is nothing in it");
-  const DeviceVolume source = to_float32(volume, workspace);
+  DeviceVolume source = to_float32(volume, workspace);
   if (out == volume.size()) return source;
+  if (smooths(volume.size(), params))
+    source = gaussian_smooth(source, smoothing_sigma(volume.size(), out, params.anti_aliasing_sigma), workspace);
   DeviceVolume result(DType::f32, volume.channels(),
-                      {out, scaled(volume.geometry().affine, volume.size(), out, params.align_corners)}, workspace);
+                      {out, resized_affine(volume.geometry().affine, volume.size(), out, params.align_corners)},
+                      workspace);
   switch (params.mode) {
     case Interpolation::area: resize_area(source, result, workspace); break;
     case Interpolation::trilinear: resize_trilinear(source, params.align_corners, result, workspace); break;

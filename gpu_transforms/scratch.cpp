@@ -53,6 +53,13 @@ std::int64_t foreground_box_scratch_bytes(std::int32_t channels, const Int3& siz
   return checked_sum(extents, checked_product({planes + channels, box}, kWhat), kWhat);
 }
 
+std::int64_t gaussian_kernels_bytes(const Int3& size) {
+  // From one less than the axis has voxels before to as many after, or three at least.
+  std::int64_t weights = 0;
+  for (const std::int32_t n : size) weights += std::max<std::int64_t>(2 * std::int64_t{n} - 1, 3);
+  return 4 * weights;
+}
+
 std::int64_t percentiles_scratch_bytes(std::int32_t sets) {
   constexpr std::int64_t ranks = 4, bins = 2048, counter = 8;
   return checked_product({sets, ranks * bins * counter + kFew}, kWhat);

@@ -19,6 +19,9 @@ std::int64_t label_to_contour_scratch_bytes(std::int32_t channels, const Int3& s
 /// The extent of each row and of each plane.
 std::int64_t foreground_box_scratch_bytes(std::int32_t channels, const Int3& size);
 
+/// The weights of the Gaussian along each axis that Resize may smooth with.
+std::int64_t gaussian_kernels_bytes(const Int3& size);
+
 /// Histograms for each set of values: one, or one per channel.
 std::int64_t percentiles_scratch_bytes(std::int32_t sets);
 

@@ -7,7 +7,7 @@ const StepFactories& table() {
   static const StepFactories entries = [] {
     StepFactories all;
     for (const StepFactories& family :
-         {intensity_factories(), spatial_factories(), label_factories(), item_factories()})
+         {intensity_factories(), spatial_factories(), pad_factories(), label_factories(), item_factories()})
       all.insert(family.begin(), family.end());
     return all;
   }();

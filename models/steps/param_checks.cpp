@@ -21,4 +21,17 @@ std::vector<int> one_or_three(Params& params, std::string_view name, std::vector
   return values;
 }
 
+Padding padding_of(Params& params) {
+  Padding padding;
+  try {
+    padding.mode = pad_mode_of(params.text("mode", "constant"));
+  } catch (const Error& error) {
+    params.refuse(error.code(), "mode", error.what());
+  }
+  if (padding.mode != PadMode::constant && params.has("value"))
+    params.refuse(Code::invalid_argument, "value", "is for the mode 'constant' only");
+  padding.value = params.number("value", 0);
+  return padding;
+}
+
 }  // namespace voxd

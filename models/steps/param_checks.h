@@ -4,6 +4,7 @@
 #include <string_view>
 #include <vector>
 
+#include "gpu_transforms/pad.h"
 #include "models/params.h"
 
 // What several transforms demand of a parameter. Each throws as Params::refuse does.
@@ -16,5 +17,8 @@ void require_finite(const Params& params, std::string_view name, std::optional<d
 
 /// One number for all axes or one per axis.
 std::vector<int> one_or_three(Params& params, std::string_view name, std::vector<int> fallback);
+
+/// `mode` and `value`: what stands beyond the image.
+Padding padding_of(Params& params);
 
 }  // namespace voxd

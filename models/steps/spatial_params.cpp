@@ -1,3 +1,5 @@
+#include <cmath>
+
 #include "models/steps/param_checks.h"
 #include "models/steps/step_params.h"
 
@@ -33,10 +35,7 @@ CropForeground read_params(Params& params) {
       params.refuse(Code::invalid_argument, "margin", "must be 0 or more, found " + std::to_string(margin));
   result.k_divisible = one_or_three(params, "k_divisible", {1});
   result.allow_smaller = params.flag("allow_smaller", false);
-  const std::string mode = params.text("mode", "constant");
-  if (mode != "constant")
-    params.refuse(Code::unimplemented, "mode", "'" + mode + "' is not supported, only 'constant'");
-  result.value = params.number("value", 0);
+  result.padding = padding_of(params);
   // The default keeps what is > 0; another can only be a piece of Python.
   if (!params.value("select_fn").is_null()) params.refuse(Code::unimplemented, "select_fn", "is not supported");
   params.require_off({"lazy"});
@@ -62,8 +61,15 @@ Resize read_params(Params& params) {
     params.refuse(error.code(), "mode", error.what());
   }
   result.align_corners = params.optional_flag("align_corners").value_or(false);
-  params.require_off({"anti_aliasing", "lazy"});
-  params.ignore({"anti_aliasing_sigma"});
+  result.anti_aliasing = params.flag("anti_aliasing", false);
+  result.anti_aliasing_sigma = params.numbers("anti_aliasing_sigma", {});
+  if (result.anti_aliasing_sigma.size() > 1 && result.anti_aliasing_sigma.size() != 3)
+    params.refuse(Code::invalid_argument, "anti_aliasing_sigma",
+                  "expected 1 or 3 numbers, got " + std::to_string(result.anti_aliasing_sigma.size()));
+  for (const double sigma : result.anti_aliasing_sigma)
+    if (!std::isfinite(sigma) || sigma < 0)
+      params.refuse(Code::invalid_argument, "anti_aliasing_sigma", "must be finite numbers of 0 or more");
+  params.require_off({"lazy"});
   require_float32(params);
   return result;
 }

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "gpu_transforms/scratch.h"
+#include "models/steps/axis_orders.h"
 #include "models/steps/step_factories.h"
 
 namespace voxd {
@@ -12,7 +13,11 @@ namespace {
 PlannedVolume plan_resize(const PlannedVolume& volume, const Resize& params, MemoryPlan& plan) {
   const Int3 size = resized(volume.size, params);
   if (size == volume.size) return as_float32(volume, plan);
-  const PlannedVolume input = as_float32(volume, plan);
+  PlannedVolume input = as_float32(volume, plan);
+  if (!smooths(volume.size, params)) return {DType::f32, volume.channels, size, plan};
+  const PlannedVolume smoothed(DType::f32, volume.channels, volume.size, plan);
+  plan.scratch(checked_sum(smoothed.bytes(), gaussian_kernels_bytes(volume.size), "memory plan"));
+  input = {};
   return {DType::f32, volume.channels, size, plan};
 }
 
@@ -23,6 +28,7 @@ struct PlanUndo {
 
   PlannedVolume operator()(const AppliedOrientation& applied) const { return same_type(applied.before.size); }
   PlannedVolume operator()(const AppliedCrop& applied) const { return same_type(applied.before.size); }
+  PlannedVolume operator()(const AppliedPad& applied) const { return same_type(applied.before.size); }
   PlannedVolume operator()(const AppliedResize& applied) const {
     if (applied.before.size == volume.size) return volume;
     const PlannedVolume input = as_float32(volume, plan);
@@ -66,12 +72,26 @@ std::vector<std::string> CropForegroundd::reads() const {
 
 void CropForegroundd::apply(Dictionary& dictionary, JobContext& context) const {
   const Box box = foreground_box(dictionary.at(source_key).volume, params, context.workspace);
-  for (const std::string& key : keys()) {
-    Dictionary::Item& item = dictionary.at(key);
+  for (std::size_t i = 0; i < keys().size(); ++i) {
+    Dictionary::Item& item = dictionary.at(keys()[i]);
     const Geometry before = item.volume.geometry();
-    item.volume = crop(item.volume, box, params.value, context.workspace);
+    item.volume = crop(item.volume, box, padding[i], context.workspace);
     item.trace.push_back(AppliedCrop{before, box});
   }
+}
+
+Int3 CropForegroundd::largest(const Int3& size) const {
+  Int3 result{};
+  for (std::size_t axis = 0; axis < 3; ++axis) {
+    const int margin = params.margin[params.margin.size() == 1 ? 0 : axis];
+    const int divisor = std::max(1, params.k_divisible[params.k_divisible.size() == 1 ? 0 : axis]);
+    std::int64_t extent = std::int64_t{size[axis]} + (params.allow_smaller ? 0 : 2 * std::int64_t{margin});
+    extent = (extent + divisor - 1) / divisor * divisor;
+    if (extent > std::numeric_limits<std::int32_t>::max())
+      fail(Code::invalid_argument, name(), ": an axis of ", extent, " voxels");
+    result[axis] = static_cast<std::int32_t>(extent);
+  }
+  return result;
 }
 
 void CropForegroundd::plan(PlannedDictionary& dictionary, MemoryPlan& plan) const {
@@ -79,18 +99,9 @@ void CropForegroundd::plan(PlannedDictionary& dictionary, MemoryPlan& plan) cons
   plan.scratch(foreground_box_scratch_bytes(source.channels, source.size));
   for (const std::string& key : keys()) {
     PlannedDictionary::Item& item = dictionary.at(key);
-    Int3 largest = item.volume.size;
-    for (std::size_t axis = 0; axis < 3; ++axis) {
-      const int margin = params.margin[params.margin.size() == 1 ? 0 : axis];
-      const int divisor = std::max(1, params.k_divisible[params.k_divisible.size() == 1 ? 0 : axis]);
-      std::int64_t extent = std::int64_t{largest[axis]} + (params.allow_smaller ? 0 : 2 * std::int64_t{margin});
-      extent = (extent + divisor - 1) / divisor * divisor;
-      if (extent > std::numeric_limits<std::int32_t>::max())
-        fail(Code::invalid_argument, name(), ": an axis of ", extent, " voxels");
-      largest[axis] = static_cast<std::int32_t>(extent);
-    }
-    item.trace.push_back(AppliedCrop{grid(item.volume.size), Box{{0, 0, 0}, largest}});
-    item.volume = PlannedVolume(item.volume.dtype, item.volume.channels, largest, plan);
+    const Int3 before = worst_axis_order(item, [this](const Int3& size) { return largest(size); });
+    item.trace.push_back(AppliedCrop{grid(before), Box{{0, 0, 0}, largest(before)}});
+    item.volume = PlannedVolume(item.volume.dtype, item.volume.channels, largest(before), plan);
   }
 }
 
@@ -134,15 +145,16 @@ StepPtr resize_step(Params& params) {
 
 StepPtr crop_foreground(Params& params) {
   std::vector<std::string> keys = keys_of(params);
-  // One fill for all keys: MONAI's list of modes is accepted where it says the same for each.
-  for (std::size_t i = 1; i < keys.size(); ++i) {
+  std::vector<Padding> paddings;
+  CropForeground crop;
+  for (std::size_t i = 0; i < keys.size(); ++i) {
     Params own = params.for_key(i, keys.size(), {"mode"});
-    read_params<CropForeground>(own);
+    crop = read_params<CropForeground>(own);
+    paddings.push_back(crop.padding);
   }
-  Params own = params.for_key(0, keys.size(), {"mode"});
-  const CropForeground crop = read_params<CropForeground>(own);
   params.ignore({"start_coord_key", "end_coord_key"});
-  return std::make_unique<CropForegroundd>(std::move(keys), params.text("source_key"), crop);
+  return std::make_unique<CropForegroundd>(std::move(keys), params.text("source_key"), std::move(crop),
+                                           std::move(paddings));
 }
 
 StepPtr invert_step(Params& params) {

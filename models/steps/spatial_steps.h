@@ -39,16 +39,25 @@ class Resized final : public KeyedStep {
 /// Crops all keys to the foreground of one item. The result may be empty; whoever goes on with it refuses.
 class CropForegroundd final : public Step {
  public:
-  CropForegroundd(std::vector<std::string> keys, std::string source, CropForeground parameters)
-      : Step("CropForegroundd", std::move(keys)), source_key(std::move(source)), params(std::move(parameters)) {}
+  CropForegroundd(std::vector<std::string> keys, std::string source, CropForeground parameters,
+                  std::vector<Padding> paddings)
+      : Step("CropForegroundd", std::move(keys)),
+        source_key(std::move(source)),
+        params(std::move(parameters)),
+        padding(std::move(paddings)) {}
   const std::string source_key;
   const CropForeground params;
+  const std::vector<Padding> padding;  ///< one per key, in place of that of `params`
 
   bool moves_voxels() const override { return true; }
   std::vector<std::string> needs() const override { return {source_key}; }
   std::vector<std::string> reads() const override;
   void apply(Dictionary& dictionary, JobContext& context) const override;
   void plan(PlannedDictionary& dictionary, MemoryPlan& plan) const override;
+
+ private:
+  /// The largest box there can be.
+  Int3 largest(const Int3& size) const;
 };
 
 /// Takes its keys back through the trace of another item.

@@ -17,6 +17,7 @@ using StepFactories = std::map<std::string, StepFactory, std::less<>>;
 
 StepFactories intensity_factories();
 StepFactories spatial_factories();
+StepFactories pad_factories();
 StepFactories label_factories();
 StepFactories item_factories();
 

@@ -36,6 +36,12 @@ NormalizeIntensity read_params(Params& params);
 template <>
 CropForeground read_params(Params& params);
 template <>
+SpatialPad read_params(Params& params);
+template <>
+DivisiblePad read_params(Params& params);
+template <>
+BorderPad read_params(Params& params);
+template <>
 Resize read_params(Params& params);
 template <>
 AsDiscreteParams read_params(Params& params);

@@ -14,7 +14,14 @@ DeviceVolume crop_to_foreground(const DeviceVolume& volume, const CropForeground
                                 Workspace& workspace) {
   const Box box = foreground_box(volume, params, workspace);
   trace.push_back(AppliedCrop{volume.geometry(), box});
-  return crop(volume, box, params.value, workspace);
+  return crop(volume, box, params.padding, workspace);
+}
+
+template <class P>
+DeviceVolume padded(const DeviceVolume& volume, const P& params, SpatialTrace& trace, Workspace& workspace) {
+  const Box box = padded_box(volume.size(), params);
+  trace.push_back(AppliedPad{volume.geometry(), box});
+  return crop(volume, box, params.padding, workspace);
 }
 
 void crop_and_resize(Run& run) {
@@ -36,6 +43,9 @@ DeviceVolume forward(const Run& run, Json link, const DeviceVolume& volume, Spat
   }
   if (transform == "CropForeground")
     return crop_to_foreground(volume, run.params_from<CropForeground>(link), trace, workspace);
+  if (transform == "SpatialPad") return padded(volume, run.params_from<SpatialPad>(link), trace, workspace);
+  if (transform == "DivisiblePad") return padded(volume, run.params_from<DivisiblePad>(link), trace, workspace);
+  if (transform == "BorderPad") return padded(volume, run.params_from<BorderPad>(link), trace, workspace);
   if (transform == "Resize") {
     const auto params = run.params_from<Resize>(link);
     trace.push_back(AppliedResize{volume.geometry(), params});

@@ -14,18 +14,31 @@ void crop_foreground(Run& run) {
   const auto params = run.params<CropForeground>();
   const DeviceVolume volume = run.input();
   const Box box = foreground_box(volume, params, run.workspace());
-  run.put("output", crop(volume, box, params.value, run.workspace()));
+  run.put("output", crop(volume, box, params.padding, run.workspace()));
   run.put("box_start", box.start);
   run.put("box_end", box.end);
 }
+
+void spatial_padded(Run& run) {
+  run.put("output", spatial_pad(run.input(), run.params<SpatialPad>(), run.workspace()));
+}
+
+void divisible_padded(Run& run) {
+  run.put("output", divisible_pad(run.input(), run.params<DivisiblePad>(), run.workspace()));
+}
+
+void border_padded(Run& run) { run.put("output", border_pad(run.input(), run.params<BorderPad>(), run.workspace())); }
 
 }  // namespace
 
 Runners spatial_runners() {
   return {
+      {"BorderPad", border_padded},
       {"CropForeground", crop_foreground},
+      {"DivisiblePad", divisible_padded},
       {"Orientation", oriented},
       {"Resize", resized_to},
+      {"SpatialPad", spatial_padded},
   };
 }
 

@@ -110,10 +110,20 @@ TEST_CASE("MONAI's parameters become those of the transforms", "[params]") {
   CHECK(crop.margin == std::vector<int>{1, 0, 5});
   CHECK(crop.k_divisible == std::vector<int>{4});
   CHECK(crop.channel_indices == std::vector<int>{0});
+  CHECK(crop.padding.mode == PadMode::constant);
+  CHECK(params_from_json<CropForeground>(R"({"mode": "minimum"})", "x").padding.mode == PadMode::minimum);
+  const auto pad = params_from_json<SpatialPad>(R"({"spatial_size": [5, -1, 0], "method": "end", "value": 2.5})", "x");
+  CHECK(pad.spatial_size == std::vector<int>{5, -1, 0});
+  CHECK(pad.at_end);
+  CHECK(pad.padding.value == 2.5);
+  CHECK(params_from_json<BorderPad>(R"({"spatial_border": 3, "mode": "replicate"})", "x").padding.mode ==
+        PadMode::edge);
   const auto size = params_from_json<Resize>(
       R"({"spatial_size": 13, "size_mode": "longest", "mode": "nearest", "align_corners": null})", "x");
   CHECK(size.longest);
   CHECK(size.mode == Interpolation::nearest);
+  CHECK(params_from_json<Resize>(R"({"spatial_size": 9, "anti_aliasing": true, "anti_aliasing_sigma": 1.5})", "x")
+            .anti_aliasing_sigma == std::vector<double>{1.5});
   const auto largest =
       params_from_json<KeepLargestConnectedComponent>(R"({"applied_labels": null, "connectivity": null})", "x");
   CHECK_FALSE(largest.applied_labels);
@@ -133,13 +143,18 @@ TEST_CASE("parameters that MONAI would refuse, or voxd does not support, are ref
              Contains("dtype: 'float16' is not supported"));
   CHECK_THAT(refusal(ScaleIntensityRangePercentiles{}, R"({"lower": -1, "upper": 99, "b_min": 0, "b_max": 1})"),
              Contains("lower: must be in 0..100"));
-  CHECK_THAT(refusal(CropForeground{}, R"({"mode": "minimum"})"), Contains("mode: 'minimum' is not supported"));
+  CHECK_THAT(refusal(CropForeground{}, R"({"mode": "mean"})"),
+             Contains("mode: ") && Contains("\"mean\" is not supported"));
+  CHECK_THAT(refusal(CropForeground{}, R"({"mode": "minimum", "value": 1})"),
+             Contains("value: is for the mode 'constant' only"));
   CHECK_THAT(refusal(CropForeground{}, R"({"margin": -1})"), Contains("margin: must be 0 or more, found -1"));
   CHECK_THAT(refusal(CropForeground{}, R"({"margin": [1, 2]})"), Contains("margin: expected 1 or 3 numbers, got 2"));
   CHECK_THAT(refusal(Resize{}, R"({"spatial_size": [1, 2]})"),
              Contains("spatial_size: expected 1 or 3 numbers, got 2"));
-  CHECK_THAT(refusal(Resize{}, R"({"spatial_size": [6, 6, 6], "anti_aliasing": true})"),
-             Contains("anti_aliasing: True is not supported"));
+  CHECK_THAT(refusal(Resize{}, R"({"spatial_size": 6, "anti_aliasing_sigma": [1, 2]})"),
+             Contains("anti_aliasing_sigma: expected 1 or 3 numbers, got 2"));
+  CHECK_THAT(refusal(Resize{}, R"({"spatial_size": 6, "anti_aliasing_sigma": -1})"),
+             Contains("anti_aliasing_sigma: must be finite numbers of 0 or more"));
   CHECK_THAT(refusal(Resize{}, R"({"spatial_size": [6, 6, 6], "mode": "bicubic"})"),
              Contains("mode: ") && Contains("bicubic"));
   CHECK_THAT(refusal(OrientationParams{}, R"({"axcodes": "RAX"})"), Contains("axcodes: ") && Contains("RAX"));

@@ -1,53 +1,12 @@
 #include <algorithm>
-#include <cmath>
 #include <limits>
 
+#include "gpu_transforms/box_rows.h"
 #include "gpu_transforms/parallel.h"
 #include "gpu_transforms/spatial.h"
-#include "gpu_transforms/volume/checked.h"
 
 namespace voxd {
 namespace {
-
-template <class T>
-struct CropRow {
-  const T* in;
-  T* out;
-  std::int32_t in_size[3], out_size[3], start[3];
-  T value;
-
-  /// `from`..`to` is the part of the row that lies inside of the image.
-  struct Row {
-    const T* in;
-    T* out;
-    std::int32_t from, to;
-    T value;
-    VOXD_HD void operator()(std::int32_t z) const { out[z] = z >= from && z < to ? in[z] : value; }
-  };
-  VOXD_HD Row row(std::int64_t r) const {
-    const std::int64_t y = r % out_size[1] + start[1], x = r / out_size[1] % out_size[0] + start[0],
-                       channel = r / out_size[1] / out_size[0];
-    T* to = out + r * out_size[2];
-    if (x < 0 || x >= in_size[0] || y < 0 || y >= in_size[1]) return {in, to, 0, 0, value};
-    return {in + ((channel * in_size[0] + x) * in_size[1] + y) * in_size[2] + start[2], to, -start[2],
-            in_size[2] - start[2], value};
-  }
-};
-
-/// The same for a box inside of the image along Z and with all rows inside: nothing to decide per voxel.
-template <class T>
-struct CopyRow {
-  CropRow<T> crop;
-  struct Row {
-    const T* in;
-    T* out;
-    VOXD_HD void operator()(std::int32_t z) const { out[z] = in[z]; }
-  };
-  VOXD_HD Row row(std::int64_t r) const {
-    const auto whole = crop.row(r);
-    return {whole.in, whole.out};
-  }
-};
 
 /// First and last foreground index along an axis; first > last where there is none.
 struct Extent {
@@ -122,13 +81,6 @@ struct JoinPlanes {
   VOXD_HD Extent3 value(std::int64_t i) const { return planes[i]; }
 };
 
-/// One value for all axes, or one per axis.
-Int3 per_axis(const char* name, const std::vector<int>& values) {
-  if (values.size() == 1) return {values[0], values[0], values[0]};
-  if (values.size() != 3) fail(Code::invalid_argument, name, ": ", values.size(), " values, must be 1 or 3");
-  return {values[0], values[1], values[2]};
-}
-
 std::vector<int> checked_channels(const std::vector<int>& channels, std::int32_t count) {
   for (const int channel : channels)
     if (channel < -count || channel >= count)
@@ -136,15 +88,6 @@ std::vector<int> checked_channels(const std::vector<int>& channels, std::int32_t
   std::vector<int> result = channels;
   for (int& channel : result) channel = channel < 0 ? channel + count : channel;  // Python counts from the end
   return result;
-}
-
-// Far beyond any image, and differences of such coordinates still fit 32 bits.
-constexpr std::int64_t kReach = 1 << 29;
-
-std::int32_t narrowed(std::int64_t value, const char* name) {
-  if (value < -kReach || value > kReach)
-    fail(Code::invalid_argument, name, ": the box reaches to voxel ", value, ", at most ", kReach);
-  return static_cast<std::int32_t>(value);
 }
 
 /// Margin and divisibility of a box that was found tight around the foreground.
@@ -158,36 +101,13 @@ Box widened(const Box& tight, const CropForeground& params, const Int3& size) {
       start = std::max<std::int64_t>(start, 0);
       end = std::min<std::int64_t>(end, size[axis]);
     }
-    const std::int64_t length = std::int64_t{narrowed(end, "margin")} - narrowed(start, "margin");
+    const std::int64_t length = std::int64_t{within_reach(end, "margin")} - within_reach(start, "margin");
     const std::int64_t wanted = k[axis] > 0 ? (length + k[axis] - 1) / k[axis] * k[axis] : length;
     start -= (wanted - length) / 2;
-    box.start[axis] = narrowed(start, "k_divisible");
-    box.end[axis] = narrowed(start + wanted, "k_divisible");
+    box.start[axis] = within_reach(start, "k_divisible");
+    box.end[axis] = within_reach(start + wanted, "k_divisible");
   }
   return box;
-}
-
-template <class T>
-T checked_value(double value) {
-  if constexpr (std::is_floating_point_v<T>) return static_cast<T>(value);
-  // Compared as float64 against the first value beyond the range, which a float64 holds exactly.
-  const double beyond = std::ldexp(1.0, std::numeric_limits<T>::digits);
-  if (!(value >= static_cast<double>(std::numeric_limits<T>::min()) && value < beyond && value == std::floor(value)))
-    fail(Code::invalid_argument, "value: ", value, " does not fit ", name_of(dtype_of<T>));
-  return static_cast<T>(value);
-}
-
-Geometry cropped(const Geometry& geometry, const Box& box) {
-  Geometry result{box.size(), geometry.affine};
-  const Vec3 origin = apply(geometry.affine, {double(box.start[0]), double(box.start[1]), double(box.start[2])});
-  for (int row = 0; row < 3; ++row) result.affine[row][3] = origin[row];
-  return result;
-}
-
-bool inside(const Box& box, const Int3& size) {
-  for (int axis = 0; axis < 3; ++axis)
-    if (box.start[axis] < 0 || box.end[axis] > size[axis]) return false;
-  return true;
 }
 
 /// Of the chosen channels, or of all if none is chosen. Synchronizes.
@@ -232,33 +152,6 @@ Box foreground_box(const DeviceVolume& volume, const CropForeground& params, Wor
     tight.end[axis] = found.axis[axis].last + 1;
   }
   return widened(tight, params, volume.size());
-}
-
-DeviceVolume crop(const DeviceVolume& volume, const Box& box, double value, Workspace& workspace) {
-  for (int axis = 0; axis < 3; ++axis)
-    if (box.start[axis] > box.end[axis] || box.start[axis] < -kReach || box.end[axis] > kReach)
-      fail(Code::invalid_argument, "box: from ", box.start[axis], " to ", box.end[axis], " along axis ", axis,
-           ", at most ", kReach, " from 0");
-  if (box.start == Int3{} && box.end == volume.size()) return volume;
-  DeviceVolume result(volume.dtype(), volume.channels(), cropped(volume.geometry(), box), workspace);
-  if (result.empty()) return result;
-  visit_dtype(volume.dtype(), [&](auto zero) {
-    using T = decltype(zero);
-    const Int3 from = volume.size(), to = box.size();
-    const CropRow<T> rows{volume.data<T>(),
-                          result.mutable_data<T>(),
-                          {from[0], from[1], from[2]},
-                          {to[0], to[1], to[2]},
-                          {box.start[0], box.start[1], box.start[2]},
-                          inside(box, from) ? T{} : checked_value<T>(value)};
-    const std::int64_t count = std::int64_t{result.channels()} * to[0] * to[1];
-    if (inside(box, from)) {
-      parallel::for_each_row(workspace.stream(), count, to[2], CopyRow<T>{rows});
-    } else {
-      parallel::for_each_row(workspace.stream(), count, to[2], rows);
-    }
-  });
-  return result;
 }
 
 }  // namespace voxd
