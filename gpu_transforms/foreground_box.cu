@@ -2,7 +2,9 @@
 #include <limits>
 
 #include "gpu_transforms/box_rows.h"
+#include "gpu_transforms/fused.h"
 #include "gpu_transforms/parallel.h"
+#include "gpu_transforms/range_scaling.h"
 #include "gpu_transforms/spatial.h"
 
 namespace voxd {
@@ -19,11 +21,28 @@ struct Extent {
 };
 constexpr Extent kNothing = {std::numeric_limits<std::int32_t>::max(), -1};
 
+struct IsPositive {
+  template <class T>
+  VOXD_HD bool operator()(T value) const {
+    return value > T{0};
+  }
+};
+
+template <bool kRescale>
+struct IsPositiveScaled {
+  ScaleVoxel<kRescale> scale;
+  template <class T>
+  VOXD_HD bool operator()(T value) const {
+    return scale(value) > 0;
+  }
+};
+
 /// The extent of one row along Z: voxels to bytes, which are then searched eight at a time from both ends.
-template <class T>
+template <class T, class Predicate>
 struct RowExtent {
   const T* in;
   std::int32_t nz;
+  Predicate is_foreground;
   Extent* out;
 
   template <class Team>
@@ -31,7 +50,8 @@ struct RowExtent {
     auto* flags = reinterpret_cast<std::uint8_t*>(team.scratch);
     const T* row = in + r * nz;
     const std::int32_t words = (nz + 7) / 8;
-    team.each(nz, [=](std::int32_t z) { flags[z] = static_cast<std::uint8_t>(row[z] > T{0}); });
+    const Predicate holds = is_foreground;
+    team.each(nz, [=](std::int32_t z) { flags[z] = static_cast<std::uint8_t>(holds(row[z])); });
     team.each(words * 8 - nz, [=, n = nz](std::int32_t i) { flags[n + i] = 0; });
     team.sync();
     Extent* extent = out + r;
@@ -111,7 +131,9 @@ Box widened(const Box& tight, const CropForeground& params, const Int3& size) {
 }
 
 /// Of the chosen channels, or of all if none is chosen. Synchronizes.
-Extent3 foreground_extent(const DeviceVolume& volume, std::vector<int> channels, Workspace& workspace) {
+template <class Predicate>
+Extent3 foreground_extent(const DeviceVolume& volume, Predicate predicate, std::vector<int> channels,
+                          Workspace& workspace) {
   const auto [nx, ny, nz] = volume.size();
   const std::int64_t planes = channels.empty() ? std::int64_t{nx} * volume.channels() : nx;  // at once
   if (channels.empty()) channels = {0};
@@ -124,7 +146,7 @@ Extent3 foreground_extent(const DeviceVolume& volume, std::vector<int> channels,
       using T = decltype(zero);
       const T* in = volume.data<T>() + channels[i] * volume.geometry().voxels();
       parallel::for_each_team(stream, planes * ny, nz, static_cast<std::size_t>(nz + 7) / 8 * 8,
-                              RowExtent<T>{in, nz, rows.get()});
+                              RowExtent<T, Predicate>{in, nz, predicate, rows.get()});
     });
     parallel::for_each_index(stream, planes, 8 * std::int64_t{ny}, PlaneExtent{rows.get(), nx, ny, boxes.get()});
     parallel::reduce(stream, planes, JoinPlanes{boxes.get()}, found.get() + i);
@@ -136,15 +158,14 @@ Extent3 foreground_extent(const DeviceVolume& volume, std::vector<int> channels,
   return all;
 }
 
-}  // namespace
-
-Box foreground_box(const DeviceVolume& volume, const CropForeground& params, Workspace& workspace) {
+template <class Predicate>
+Box box_of(const DeviceVolume& volume, Predicate predicate, const CropForeground& params, Workspace& workspace) {
   for (const int margin : per_axis("margin", params.margin))
     if (margin < 0) fail(Code::invalid_argument, "margin: ", margin, ", must be 0 or more");
   per_axis("k_divisible", params.k_divisible);
   const std::vector<int> channels = checked_channels(params.channel_indices, volume.channels());
   if (volume.empty()) return {};
-  const Extent3 found = foreground_extent(volume, channels, workspace);
+  const Extent3 found = foreground_extent(volume, predicate, channels, workspace);
   if (found.axis[2].empty()) return {};
   Box tight;
   for (int axis = 0; axis < 3; ++axis) {
@@ -152,6 +173,19 @@ Box foreground_box(const DeviceVolume& volume, const CropForeground& params, Wor
     tight.end[axis] = found.axis[axis].last + 1;
   }
   return widened(tight, params, volume.size());
+}
+
+}  // namespace
+
+Box foreground_box(const DeviceVolume& volume, const CropForeground& params, Workspace& workspace) {
+  return box_of(volume, IsPositive{}, params, workspace);
+}
+
+Box scaled_foreground_box(const DeviceVolume& volume, const ScaleIntensityRange& scaling, const CropForeground& params,
+                          Workspace& workspace) {
+  const RangeScaling s = range_scaling(scaling);
+  return s.rescale ? box_of(volume, IsPositiveScaled<true>{{s}}, params, workspace)
+                   : box_of(volume, IsPositiveScaled<false>{{s}}, params, workspace);
 }
 
 }  // namespace voxd

@@ -53,23 +53,11 @@ RangeScaling range_scaling(float shift, float divisor, const std::optional<doubl
   return scaling;
 }
 
-namespace {
-
-/// Clipping is written so that NaN passes, and infinite limits let everything pass.
-template <bool kRescale>
-struct ScaleVoxel {
-  RangeScaling s;
-
-  template <class T>
-  VOXD_HD float operator()(T value) const {
-    float y = (static_cast<float>(value) - s.shift) / s.divisor;
-    if constexpr (kRescale) y = y * s.factor + s.offset;
-    y = s.low > y ? s.low : y;
-    return s.high < y ? s.high : y;
-  }
-};
-
-}  // namespace
+RangeScaling range_scaling(const ScaleIntensityRange& params) {
+  // The difference is formed in float64 and rounded once, as Python does before torch sees it.
+  return range_scaling(static_cast<float>(params.a_min), static_cast<float>(params.a_max - params.a_min), params.b_min,
+                       params.b_max, params.clip);
+}
 
 void scale_voxels(Stream& stream, const DeviceVolume& volume, std::int64_t first, std::int64_t count,
                   const RangeScaling& scaling, float* out) {
@@ -86,10 +74,7 @@ void scale_voxels(Stream& stream, const DeviceVolume& volume, std::int64_t first
 
 DeviceVolume scale_intensity_range(const DeviceVolume& volume, const ScaleIntensityRange& params,
                                    Workspace& workspace) {
-  // The difference is formed in float64 and rounded once, as Python does before torch sees it.
-  const RangeScaling scaling =
-      range_scaling(static_cast<float>(params.a_min), static_cast<float>(params.a_max - params.a_min), params.b_min,
-                    params.b_max, params.clip);
+  const RangeScaling scaling = range_scaling(params);
   DeviceVolume result(DType::f32, volume.channels(), volume.geometry(), workspace);
   scale_voxels(workspace.stream(), volume, 0, volume.count(), scaling, result.mutable_data<float>());
   return result;

@@ -1,3 +1,4 @@
+#include "gpu_transforms/area_rows.h"
 #include "gpu_transforms/axis_table.h"
 #include "gpu_transforms/parallel.h"
 #include "gpu_transforms/resize_area.h"
@@ -8,37 +9,22 @@
 //   narrow[z] = (... + row[z]) + ... + row[z + w - 1]        wide[z] = narrow's additions, and row[z + w] after each
 //   row's
 // and each bin then picks the sum of its own width. Bins wider than five voxels take the plain loop.
+//
+// Rows that have to be scaled first are needed by several rows of bins. A team makes a tile of such rows, so that most
+// rows are scaled once; where those rows would be too many, bins are wide, neighbours share little, and rows are scaled
+// one by one.
 namespace voxd {
 namespace {
 
 struct Area {
-  const float* in;
   float* out;
-  std::int32_t in_y, in_z, out_x, out_y, out_z;
-  std::int64_t in_channel;
+  std::int32_t in_z, out_x, out_y, out_z;
   AreaAxis x, y, z;
 };
 
-/// The rows that one row of bins is made of: nx times ny rows, starting at `first`.
-struct Rows {
-  const float* first;
-  std::int64_t step_x, step_y;
-  std::int32_t nx, ny;
-};
-
-VOXD_HD Rows rows_of(const Area& area, std::int64_t r) {
-  const std::int32_t oy = static_cast<std::int32_t>(r % area.out_y),
-                     ox = static_cast<std::int32_t>(r / area.out_y % area.out_x);
-  const std::int64_t channel = r / area.out_y / area.out_x;
-  const std::int64_t step_x = std::int64_t{area.in_y} * area.in_z;
-  const float* first =
-      area.in + channel * area.in_channel + area.x.begin[ox] * step_x + std::int64_t{area.y.begin[oy]} * area.in_z;
-  return {first, step_x, area.in_z, area.x.width[ox], area.y.width[oy]};
-}
-
 /// Both sums over kX times kY rows at once, so that they stay in registers. kW: the lesser width along z.
 template <int kX, int kY, int kW, class Team>
-VOXD_HD void add_rows(const Team& team, const Rows& rows, std::int32_t nz, float* narrow, float* wide) {
+VOXD_HD void add_rows(const Team& team, const RowBlock& rows, std::int32_t nz, float* narrow, float* wide) {
   const float* first = rows.first;
   const std::int64_t step_x = rows.step_x, step_y = rows.step_y;
   team.each(nz - kW, [=](std::int32_t z) {
@@ -65,36 +51,41 @@ VOXD_HD void add_rows(const Team& team, const Rows& rows, std::int32_t nz, float
   });
 }
 
-/// The same for any number of rows, one row after the other.
-template <int kW, class Team>
-VOXD_HD void add_rows(const Team& team, const Rows& rows, std::int32_t nz, float* narrow, float* wide) {
+/// The same for any number of rows, one after the other: row_of(x, y).
+template <int kW, class Team, class RowOf>
+VOXD_HD void add_row_by_row(const Team& team, std::int32_t nx, std::int32_t ny, RowOf row_of, std::int32_t nz,
+                            float* narrow, float* wide) {
   // No sync between the passes: a lane meets the same z in each, and the first lane meets the last one.
   team.each(nz - kW, [=](std::int32_t z) { narrow[z] = wide[z] = 0; });
   team.each(1, [=](std::int32_t) { narrow[nz - kW] = 0; });
-  for (std::int32_t x = 0; x < rows.nx; ++x)
-    for (std::int32_t y = 0; y < rows.ny; ++y) {
-      const float* first = rows.first + x * rows.step_x + y * rows.step_y;
+  for (std::int32_t x = 0; x < nx; ++x)
+    for (std::int32_t y = 0; y < ny; ++y) {
+      const float* row = row_of(x, y);
       team.each(nz - kW, [=](std::int32_t z) {
         float sum = narrow[z], sum_wide = wide[z];
         for (int k = 0; k < kW; ++k) {
-          sum += first[z + k];
-          sum_wide += first[z + k];
+          sum += row[z + k];
+          sum_wide += row[z + k];
         }
         narrow[z] = sum;
-        wide[z] = sum_wide + first[z + kW];
+        wide[z] = sum_wide + row[z + kW];
       });
       team.each(1, [=](std::int32_t) {
         float sum = narrow[nz - kW];
-        for (int k = 0; k < kW; ++k) sum += first[nz - kW + k];
+        for (int k = 0; k < kW; ++k) sum += row[nz - kW + k];
         narrow[nz - kW] = sum;
       });
     }
 }
 
 template <int kW, class Team>
-VOXD_HD void add_rows_by_shape(const Team& team, const Rows& rows, std::int32_t nz, float* narrow, float* wide) {
-  if (rows.nx > 3 || rows.ny > 3) return add_rows<kW>(team, rows, nz, narrow, wide);
-  switch (rows.nx * 4 + rows.ny) {
+VOXD_HD void add_rows_by_shape(const Team& team, const RowBlock& rows, std::int32_t nx, std::int32_t ny,
+                               std::int32_t nz, float* narrow, float* wide) {
+  if (nx > 3 || ny > 3) {
+    const auto row_of = [=](std::int32_t x, std::int32_t y) { return rows.row(x, y); };
+    return add_row_by_row<kW>(team, nx, ny, row_of, nz, narrow, wide);
+  }
+  switch (nx * 4 + ny) {
     case 5: return add_rows<1, 1, kW>(team, rows, nz, narrow, wide);
     case 6: return add_rows<1, 2, kW>(team, rows, nz, narrow, wide);
     case 7: return add_rows<1, 3, kW>(team, rows, nz, narrow, wide);
@@ -107,80 +98,174 @@ VOXD_HD void add_rows_by_shape(const Team& team, const Rows& rows, std::int32_t 
   }
 }
 
-/// Bins of kW or kW + 1 voxels along z. Scratch: two floats per input z.
-template <int kW>
+/// The sums of one row of bins, each of its own width, divided.
+template <int kW, class Team>
+VOXD_HD void pick(const Team& team, const Area& area, std::int32_t nx, std::int32_t ny, const float* narrow,
+                  float* out) {
+  const float width_x = static_cast<float>(nx), width_y = static_cast<float>(ny);
+  const std::int32_t *begin = area.z.begin, *width = area.z.width;
+  const std::int32_t in_z = area.in_z;
+  team.each(area.out_z, [=](std::int32_t z) {
+    const std::int32_t w = width[z];
+    out[z] = narrow[begin[z] + (w - kW) * in_z] / width_x / width_y / static_cast<float>(w);
+  });
+}
+
+/// Bins of kW or kW + 1 voxels along z, `tile` times `tile` rows of them per team. Scratch: two floats per input z, and
+/// what the source needs for the tile.
+template <int kW, class Source>
 struct PairedBins {
   Area area;
+  Source source;
+  std::int32_t tile;
 
   template <class Team>
-  VOXD_HD void operator()(const Team& team, std::int64_t r) const {
-    const Rows rows = rows_of(area, r);
+  VOXD_HD void operator()(const Team& team, std::int64_t t) const {
+    const std::int32_t tiles_x = (area.out_x + tile - 1) / tile, tiles_y = (area.out_y + tile - 1) / tile;
+    const std::int32_t y0 = static_cast<std::int32_t>(t % tiles_y) * tile,
+                       x0 = static_cast<std::int32_t>(t / tiles_y % tiles_x) * tile;
+    const std::int64_t channel = t / tiles_y / tiles_x;
+    const std::int32_t x1 = (x0 + tile < area.out_x ? x0 + tile : area.out_x) - 1,
+                       y1 = (y0 + tile < area.out_y ? y0 + tile : area.out_y) - 1;
+    const std::int32_t from_x = area.x.begin[x0], from_y = area.y.begin[y0];
     float* narrow = reinterpret_cast<float*>(team.scratch);
     float* wide = narrow + area.in_z;
-    add_rows_by_shape<kW>(team, rows, area.in_z, narrow, wide);
-    team.sync();
-    float* out = area.out + r * area.out_z;
-    const float width_x = static_cast<float>(rows.nx), width_y = static_cast<float>(rows.ny);
-    const std::int32_t *begin = area.z.begin, *width = area.z.width;
-    const std::int32_t in_z = area.in_z;
-    team.each(area.out_z, [=](std::int32_t z) {
-      const std::int32_t w = width[z];
-      out[z] = narrow[begin[z] + (w - kW) * in_z] / width_x / width_y / static_cast<float>(w);
-    });
+    const RowBlock block = source.rows(team, channel, from_x, area.x.begin[x1] + area.x.width[x1] - from_x, from_y,
+                                       area.y.begin[y1] + area.y.width[y1] - from_y, wide + area.in_z);
+    for (std::int32_t x = x0; x <= x1; ++x)
+      for (std::int32_t y = y0; y <= y1; ++y) {
+        const RowBlock rows{block.row(area.x.begin[x] - from_x, area.y.begin[y] - from_y), block.step_x, block.step_y};
+        const std::int32_t nx = area.x.width[x], ny = area.y.width[y];
+        if (x > x0 || y > y0) team.sync();
+        add_rows_by_shape<kW>(team, rows, nx, ny, area.in_z, narrow, wide);
+        team.sync();
+        pick<kW>(team, area, nx, ny, narrow, area.out + ((channel * area.out_x + x) * area.out_y + y) * area.out_z);
+      }
   }
 };
 
-/// Bins of any width.
-struct AnyBins {
+/// A row of bins and the rows that it is made of.
+struct RowOfBins {
+  std::int64_t channel;
+  std::int32_t x, nx, y, ny;
+};
+
+VOXD_HD RowOfBins row_of_bins(const Area& area, std::int64_t r) {
+  const std::int32_t y = static_cast<std::int32_t>(r % area.out_y),
+                     x = static_cast<std::int32_t>(r / area.out_y % area.out_x);
+  return {r / area.out_y / area.out_x, area.x.begin[x], area.x.width[x], area.y.begin[y], area.y.width[y]};
+}
+
+/// The same with one row in memory at a time. Scratch: three floats per input z.
+template <int kW, class Source>
+struct PairedBinsByRow {
   Area area;
+  Source source;
 
   template <class Team>
   VOXD_HD void operator()(const Team& team, std::int64_t r) const {
-    const Rows rows = rows_of(area, r);
-    float* out = area.out + r * area.out_z;
-    const float width_x = static_cast<float>(rows.nx), width_y = static_cast<float>(rows.ny);
-    const std::int32_t *begin = area.z.begin, *width = area.z.width;
-    team.each(area.out_z, [=](std::int32_t z) {
-      float sum = 0;
-      for (std::int32_t x = 0; x < rows.nx; ++x)
-        for (std::int32_t y = 0; y < rows.ny; ++y) {
-          const float* bin = rows.first + x * rows.step_x + y * rows.step_y + begin[z];
-          for (std::int32_t k = 0; k < width[z]; ++k) sum += bin[k];
-        }
-      out[z] = sum / width_x / width_y / static_cast<float>(width[z]);
-    });
+    const RowOfBins bins = row_of_bins(area, r);
+    float* narrow = reinterpret_cast<float*>(team.scratch);
+    float* wide = narrow + area.in_z;
+    float* memory = wide + area.in_z;
+    const Source from = source;
+    add_row_by_row<kW>(
+        team, bins.nx, bins.ny,
+        [&](std::int32_t x, std::int32_t y) { return from.row(team, bins.channel, bins.x + x, bins.y + y, memory); },
+        area.in_z, narrow, wide);
+    team.sync();
+    pick<kW>(team, area, bins.nx, bins.ny, narrow, area.out + r * area.out_z);
   }
 };
+
+/// Bins of any width. Scratch: a float per input z.
+template <class Source>
+struct AnyBins {
+  Area area;
+  Source source;
+
+  template <class Team>
+  VOXD_HD void operator()(const Team& team, std::int64_t r) const {
+    const RowOfBins bins = row_of_bins(area, r);
+    float* memory = reinterpret_cast<float*>(team.scratch);
+    float* out = area.out + r * area.out_z;
+    const std::int32_t *begin = area.z.begin, *width = area.z.width;
+    // No sync: a lane meets the same bin in every pass.
+    team.each(area.out_z, [=](std::int32_t z) { out[z] = 0; });
+    for (std::int32_t x = 0; x < bins.nx; ++x)
+      for (std::int32_t y = 0; y < bins.ny; ++y) {
+        const float* row = source.row(team, bins.channel, bins.x + x, bins.y + y, memory);
+        team.each(area.out_z, [=](std::int32_t z) {
+          float sum = out[z];
+          for (std::int32_t k = 0; k < width[z]; ++k) sum += row[begin[z] + k];
+          out[z] = sum;
+        });
+      }
+    const float width_x = static_cast<float>(bins.nx), width_y = static_cast<float>(bins.ny);
+    team.each(area.out_z, [=](std::int32_t z) { out[z] = out[z] / width_x / width_y / static_cast<float>(width[z]); });
+  }
+};
+
+/// The most rows that `bins` neighbouring bins can cover.
+std::int64_t rows_under(std::int64_t bins, std::int32_t in, std::int32_t out) {
+  return std::min<std::int64_t>(in, (bins * in + out - 1) / out + 1);
+}
+
+/// The widest tile whose rows fit a team's scratch memory beside both sums; 0 if there is none.
+std::int32_t tile_of(const Int3& in, const Int3& out) {
+  constexpr std::int64_t kFloats =
+      10 * 1024;  // 40 KB: what every GPU has without asking, and about a CPU's first cache
+  for (std::int32_t tile = 4; tile > 0; tile /= 2)
+    if ((2 + rows_under(tile, in[0], out[0]) * rows_under(tile, in[1], out[1])) * in[2] <= kFloats) return tile;
+  return 0;
+}
+
+template <int kW, class Source>
+void resize_paired(const Area& area, const Source& source, const Int3& in, const Int3& out, std::int64_t channels,
+                   Stream& stream) {
+  const std::int64_t work = 4 * std::int64_t{std::max(in[2], out[2])}, row = sizeof(float) * in[2];
+  std::int32_t tile = 1;
+  std::int64_t scratch = 2 * row;
+  if constexpr (Source::kTiles) {
+    tile = tile_of(in, out);
+    if (tile == 0)
+      return parallel::for_each_team(stream, channels * out[0] * out[1], work, 3 * row,
+                                     PairedBinsByRow<kW, Source>{area, source});
+    scratch += rows_under(tile, in[0], out[0]) * rows_under(tile, in[1], out[1]) * row;
+  }
+  const std::int64_t tiles = channels * ((out[0] + tile - 1) / tile) * ((out[1] + tile - 1) / tile);
+  parallel::for_each_team(stream, tiles, work * tile * tile, scratch, PairedBins<kW, Source>{area, source, tile});
+}
+
+template <class Source>
+void resize_from(const Source& source, const Int3& in, DeviceVolume& result, Workspace& workspace) {
+  const Int3 out = result.size();
+  const auto x = make_area_axis(in[0], out[0], workspace), y = make_area_axis(in[1], out[1], workspace),
+             z = make_area_axis(in[2], out[2], workspace);
+  const Area area{result.mutable_data<float>(), in[2], out[0], out[1], out[2], x.axis, y.axis, z.axis};
+  const std::int64_t channels = result.channels();
+  Stream& stream = workspace.stream();
+  // A bin covers at least the ratio of the sizes, and at most one voxel more than that rounded up.
+  switch ((in[2] + out[2] - 1) / out[2]) {
+    case 1: return resize_paired<1>(area, source, in, out, channels, stream);
+    case 2: return resize_paired<2>(area, source, in, out, channels, stream);
+    case 3: return resize_paired<3>(area, source, in, out, channels, stream);
+    case 4: return resize_paired<4>(area, source, in, out, channels, stream);
+    default:
+      return parallel::for_each_team(stream, channels * out[0] * out[1], 4 * std::int64_t{in[2]},
+                                     sizeof(float) * static_cast<std::size_t>(in[2]), AnyBins<Source>{area, source});
+  }
+}
 
 }  // namespace
 
 void resize_area(const DeviceVolume& volume, DeviceVolume& result, Workspace& workspace) {
-  const Int3 in = volume.size(), out = result.size();
-  const auto x = make_area_axis(in[0], out[0], workspace), y = make_area_axis(in[1], out[1], workspace),
-             z = make_area_axis(in[2], out[2], workspace);
-  const Area area{volume.data<float>(),
-                  result.mutable_data<float>(),
-                  in[1],
-                  in[2],
-                  out[0],
-                  out[1],
-                  out[2],
-                  volume.geometry().voxels(),
-                  x.axis,
-                  y.axis,
-                  z.axis};
-  const std::int64_t rows = std::int64_t{result.channels()} * out[0] * out[1];
-  const std::int64_t work = 4 * std::int64_t{std::max(in[2], out[2])};
-  const std::size_t scratch = 2 * sizeof(float) * static_cast<std::size_t>(in[2]);
-  Stream& stream = workspace.stream();
-  // A bin covers at least the ratio of the sizes, and at most one voxel more than that rounded up.
-  switch ((in[2] + out[2] - 1) / out[2]) {
-    case 1: return parallel::for_each_team(stream, rows, work, scratch, PairedBins<1>{area});
-    case 2: return parallel::for_each_team(stream, rows, work, scratch, PairedBins<2>{area});
-    case 3: return parallel::for_each_team(stream, rows, work, scratch, PairedBins<3>{area});
-    case 4: return parallel::for_each_team(stream, rows, work, scratch, PairedBins<4>{area});
-    default: return parallel::for_each_team(stream, rows, work, 0, AnyBins{area});
-  }
+  const Int3& size = volume.size();
+  resize_from(FloatRows{volume.data<float>(), size[0], size[1], size[2]}, size, result, workspace);
+}
+
+void resize_area(const ScaledBox& box, DeviceVolume& result, Workspace& workspace) {
+  resize_from(ScaledRows{box}, {box.x.length, box.y.length, box.z.length}, result, workspace);
 }
 
 }  // namespace voxd
