@@ -1,5 +1,8 @@
 #include <algorithm>
+#include <bit>
+#include <cmath>
 #include <limits>
+#include <optional>
 
 #include "gpu_transforms/box_rows.h"
 #include "gpu_transforms/fused.h"
@@ -34,6 +37,17 @@ struct IsPositiveScaled {
   template <class T>
   VOXD_HD bool operator()(T value) const {
     return scale(value) > 0;
+  }
+};
+
+/// What IsPositiveScaled says, in one comparison.
+struct IsBeyond {
+  float threshold;
+  bool upwards;
+  template <class T>
+  VOXD_HD bool operator()(T value) const {
+    const float v = static_cast<float>(value);
+    return upwards ? v >= threshold : v <= threshold;
   }
 };
 
@@ -158,6 +172,37 @@ Extent3 foreground_extent(const DeviceVolume& volume, Predicate predicate, std::
   return all;
 }
 
+/// Rounded subtraction, division, multiplication, addition and clipping never turn the order of two values round, as
+/// long as no parameter makes NaN of a number: what is > 0 then begins at one float32, which bisection finds.
+template <bool kRescale>
+std::optional<IsBeyond> threshold_of(const ScaleVoxel<kRescale>& scale) {
+  const RangeScaling& s = scale.s;
+  const float slope = s.rescale ? s.factor : 1;
+  if (!std::isfinite(s.shift) || !std::isfinite(s.divisor) || !std::isfinite(slope) || !std::isfinite(s.offset) ||
+      s.divisor == 0 || slope == 0)
+    return std::nullopt;
+  const bool upwards = (s.divisor > 0) == (slope > 0);
+  // Bits that count the float32 numbers from the one that scales to least.
+  const auto number = [&](std::int64_t i) {
+    const auto magnitude = static_cast<std::uint32_t>(std::abs(i));
+    const float value = std::bit_cast<float>(magnitude);
+    return (i < 0) == upwards ? -value : value;
+  };
+  constexpr std::int64_t kInfinity = 0x7f800000;
+  std::int64_t low = -kInfinity, high = kInfinity + 1;  // the first that is > 0 is in low..high
+  while (low < high) {
+    const std::int64_t middle = low + (high - low) / 2;
+    if (scale(number(middle)) > 0) {
+      high = middle;
+    } else {
+      low = middle + 1;
+    }
+  }
+  // Nothing is beyond NaN.
+  const float first = low > kInfinity ? std::numeric_limits<float>::quiet_NaN() : number(low);
+  return IsBeyond{first, upwards};
+}
+
 template <class Predicate>
 Box box_of(const DeviceVolume& volume, Predicate predicate, const CropForeground& params, Workspace& workspace) {
   for (const int margin : per_axis("margin", params.margin))
@@ -175,6 +220,14 @@ Box box_of(const DeviceVolume& volume, Predicate predicate, const CropForeground
   return widened(tight, params, volume.size());
 }
 
+template <bool kRescale>
+Box scaled_box_of(const DeviceVolume& volume, const ScaleVoxel<kRescale>& scale, const CropForeground& params,
+                  Workspace& workspace) {
+  const std::optional<IsBeyond> beyond = threshold_of(scale);
+  return beyond ? box_of(volume, *beyond, params, workspace)
+                : box_of(volume, IsPositiveScaled<kRescale>{scale}, params, workspace);
+}
+
 }  // namespace
 
 Box foreground_box(const DeviceVolume& volume, const CropForeground& params, Workspace& workspace) {
@@ -184,8 +237,8 @@ Box foreground_box(const DeviceVolume& volume, const CropForeground& params, Wor
 Box scaled_foreground_box(const DeviceVolume& volume, const ScaleIntensityRange& scaling, const CropForeground& params,
                           Workspace& workspace) {
   const RangeScaling s = range_scaling(scaling);
-  return s.rescale ? box_of(volume, IsPositiveScaled<true>{{s}}, params, workspace)
-                   : box_of(volume, IsPositiveScaled<false>{{s}}, params, workspace);
+  return s.rescale ? scaled_box_of(volume, ScaleVoxel<true>{s}, params, workspace)
+                   : scaled_box_of(volume, ScaleVoxel<false>{s}, params, workspace);
 }
 
 }  // namespace voxd

@@ -1,7 +1,7 @@
 #include "gpu_transforms/pad_extremum.h"
 #include "gpu_transforms/parallel.h"
 
-// Along X and Y the extremum of all lines of one plane is formed at once, row by row. Along Z, where a line is a row,
+// Along X and Y the extremum of many neighbouring lines is formed at once. Along Z, where a line is a row,
 // it is halved until one voxel is left: the order is free, as a minimum or maximum has no rounding.
 namespace voxd {
 namespace {
@@ -15,30 +15,33 @@ struct Extremum {
   }
 };
 
-/// Lines along X or Y. Team r has the lines that start at r / inner * outer_step + r % inner * inner_step, at `nz`
-/// neighbouring z.
+constexpr std::int32_t kPiece = 1024;  ///< neighbouring lines that a team treats at once
+
+/// Lines along X or Y that begin at `span` neighbouring voxels: those of a plane, or of a row. What they begin at may
+/// be padding along a later axis, which is padded after them.
 template <class T, bool kLargest>
 struct PadAcross {
-  T* first;
-  std::int64_t inner, outer_step, inner_step;
+  T* out;
   BoxAxis axis;
-  std::int64_t step;  ///< between voxels of a line
-  std::int32_t nz;
+  std::int64_t span;  ///< also the step between voxels of a line
+  std::int64_t pieces;
 
   template <class Team>
   VOXD_HD void operator()(const Team& team, std::int64_t r) const {
     T* best = reinterpret_cast<T*>(team.scratch);
-    T* line = first + r / inner * outer_step + r % inner * inner_step;
-    const T* inside = line + axis.before * step;
-    // No sync: a lane meets the same z throughout.
-    team.each(nz, [=](std::int32_t z) { best[z] = inside[z]; });
-    for (std::int32_t i = 1; i < axis.inside; ++i) {
-      const T* row = inside + i * step;
-      team.each(nz, [=](std::int32_t z) { best[z] = Extremum<T, kLargest>::of(best[z], row[z]); });
+    const std::int64_t first = r % pieces * kPiece, left = span - first;
+    const std::int32_t n = left < kPiece ? static_cast<std::int32_t>(left) : kPiece;
+    T* line = out + r / pieces * axis.length * span + first;
+    const T* inside = line + axis.before * span;
+    // No sync: a lane meets the same lines throughout.
+    team.each(n, [=](std::int32_t i) { best[i] = inside[i]; });
+    for (std::int32_t at = 1; at < axis.inside; ++at) {
+      const T* row = inside + at * span;
+      team.each(n, [=](std::int32_t i) { best[i] = Extremum<T, kLargest>::of(best[i], row[i]); });
     }
-    for (std::int32_t i = 0; i < axis.length - axis.inside; ++i) {
-      T* row = line + (i < axis.before ? i : i + axis.inside) * step;
-      team.each(nz, [=](std::int32_t z) { row[z] = best[z]; });
+    for (std::int32_t at = 0; at < axis.length - axis.inside; ++at) {
+      T* row = line + (at < axis.before ? at : at + axis.inside) * span;
+      team.each(n, [=](std::int32_t i) { row[i] = best[i]; });
     }
   }
 };
@@ -71,19 +74,22 @@ struct PadAlong {
 };
 
 template <class T, bool kLargest>
+void pad_across(T* out, std::int64_t blocks, const BoxAxis& axis, std::int64_t span, Stream& stream) {
+  if (axis.inside == axis.length) return;
+  const std::int64_t pieces = (span + kPiece - 1) / kPiece;
+  parallel::for_each_team(stream, blocks * pieces, axis.length * std::min<std::int64_t>(span, kPiece),
+                          kPiece * sizeof(T), PadAcross<T, kLargest>{out, axis, span, pieces});
+}
+
+template <class T, bool kLargest>
 void pad(T* out, std::int64_t channels, const std::array<BoxAxis, 3>& axes, Stream& stream) {
   const auto& [x, y, z] = axes;
-  const std::int64_t row = z.length, plane = row * y.length, channel = plane * x.length;
-  const std::size_t line = static_cast<std::size_t>(z.inside) * sizeof(T);
-  if (x.inside < x.length)
-    parallel::for_each_team(
-        stream, channels * y.inside, std::int64_t{x.length} * z.inside, line,
-        PadAcross<T, kLargest>{out + y.before * row + z.before, y.inside, channel, row, x, plane, z.inside});
-  if (y.inside < y.length)
-    parallel::for_each_team(stream, channels * x.length, std::int64_t{y.length} * z.inside, line,
-                            PadAcross<T, kLargest>{out + z.before, x.length, channel, plane, y, row, z.inside});
+  const std::int64_t row = z.length, plane = row * y.length, rows = channels * x.length * y.length;
+  pad_across<T, kLargest>(out, channels, x, plane, stream);
+  pad_across<T, kLargest>(out, channels * x.length, y, row, stream);
   if (z.inside < z.length)
-    parallel::for_each_team(stream, channels * x.length * y.length, z.length, line, PadAlong<T, kLargest>{out, z});
+    parallel::for_each_team(stream, rows, z.length, static_cast<std::size_t>(z.inside) * sizeof(T),
+                            PadAlong<T, kLargest>{out, z});
 }
 
 }  // namespace

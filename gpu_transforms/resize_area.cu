@@ -212,11 +212,11 @@ std::int64_t rows_under(std::int64_t bins, std::int32_t in, std::int32_t out) {
 }
 
 /// The widest tile whose rows fit a team's scratch memory beside both sums; 0 if there is none.
-std::int32_t tile_of(const Int3& in, const Int3& out) {
-  constexpr std::int64_t kFloats =
-      10 * 1024;  // 40 KB: what every GPU has without asking, and about a CPU's first cache
-  for (std::int32_t tile = 4; tile > 0; tile /= 2)
-    if ((2 + rows_under(tile, in[0], out[0]) * rows_under(tile, in[1], out[1])) * in[2] <= kFloats) return tile;
+std::int32_t tile_of(const Int3& in, const Int3& out, bool cuda) {
+  // On a GPU what a block gets without asking; on a CPU a part of a core's second cache.
+  const std::int64_t floats = (cuda ? 40 : 192) * 1024 / static_cast<std::int64_t>(sizeof(float));
+  for (std::int32_t tile = 8; tile > 0; tile /= 2)
+    if ((2 + rows_under(tile, in[0], out[0]) * rows_under(tile, in[1], out[1])) * in[2] <= floats) return tile;
   return 0;
 }
 
@@ -227,7 +227,7 @@ void resize_paired(const Area& area, const Source& source, const Int3& in, const
   std::int32_t tile = 1;
   std::int64_t scratch = 2 * row;
   if constexpr (Source::kTiles) {
-    tile = tile_of(in, out);
+    tile = tile_of(in, out, stream.is_cuda());
     if (tile == 0)
       return parallel::for_each_team(stream, channels * out[0] * out[1], work, 3 * row,
                                      PairedBinsByRow<kW, Source>{area, source});

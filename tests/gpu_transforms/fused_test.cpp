@@ -101,10 +101,11 @@ TEST_CASE("every ratio along every axis is resized alike, however rows share a t
       check_fused(across, scaling, {{0, 0, 0}, across.geometry.size}, {m, 7, 3});
       check_fused(along, scaling, {{0, 0, 0}, along.geometry.size}, {2, 5, m});
     }
-  // Rows so long that a tile of 4, 2 or 1 of them has no room.
-  for (const int n : {150, 500, 1200, 4000}) {
+  // Rows so long that tiles of them have less and less room, and none in the end.
+  for (const int n : {150, 500, 1200, 5000}) {
     const HostVolume volume = random.intensities(DType::u8, 1, {9, 8, n});
-    for (const Int3& size : {Int3{5, 6, n / 2}, Int3{9, 8, n / 7}, Int3{4, 3, n + 3}})
+    for (const Int3& size :
+         {Int3{5, 6, n / 2}, Int3{9, 8, n / 7}, Int3{4, 3, n + 3}, Int3{3, 3, n / 3}, Int3{2, 3, n / 4}})
       check_fused(volume, scaling, {{0, 0, 0}, volume.geometry.size}, size);
   }
 }

@@ -1,0 +1,89 @@
+#include "tests/bench/bench_case.h"
+
+#include <random>
+
+namespace voxd::bench {
+
+Sizes real_sizes() { return {{512, 512, 114}, {{52, 103, 0}, {460, 409, 114}}, {224, 224, 224}, {512, 512, 300}}; }
+
+Sizes cubes_of(std::int32_t n) {
+  return {{n, n, n}, {{n / 8, n / 8, 0}, {n - n / 8, n - n / 8, n}}, {n, n, n}, {n, n, n}};
+}
+
+namespace {
+
+template <class F>
+HostVolume filled(DType dtype, std::int32_t channels, const Int3& size, F value) {
+  HostVolume volume = make_host_volume(dtype, channels, {size, identity_affine()});
+  visit_dtype(dtype, [&](auto zero) {
+    std::size_t i = 0;
+    const auto voxels = volume.as<decltype(zero)>();
+    for (int c = 0; c < channels; ++c)
+      for (int x = 0; x < size[0]; ++x)
+        for (int y = 0; y < size[1]; ++y)
+          for (int z = 0; z < size[2]; ++z) voxels[i++] = static_cast<decltype(zero)>(value(c, x, y, z));
+  });
+  return volume;
+}
+
+/// 0 in the middle of an ellipsoid, 0.7 at its surface.
+double distance(const Int3& size, int x, int y, int z) {
+  const double u = 2.6 * x / size[0] - 1.3, v = 3.0 * y / size[1] - 1.5, w = 2.4 * z / size[2] - 1.2;
+  return u * u + v * v + w * w;
+}
+
+}  // namespace
+
+HostVolume body(DType dtype, const Int3& size) {
+  std::mt19937 random(1);
+  return filled(dtype, 1, size, [&](int, int x, int y, int) {
+    const double u = 2.0 * x / size[0] - 1, v = 2.0 * y / size[1] - 1;
+    return u * u + 1.8 * v * v < 0.64 ? static_cast<int>(random() % 400) - 100 : -1024;
+  });
+}
+
+HostVolume organ(const Int3& size) {
+  std::mt19937 random(2);
+  return filled(DType::u8, 1, size, [&](int, int x, int y, int z) {
+    const double r = distance(size, x, y, z);
+    return r < 0.7 || (r < 0.72 && random() % 3 == 0) || random() % 300000 == 0 ? 1 : 0;
+  });
+}
+
+HostVolume speckled(const Int3& size) {
+  std::mt19937 random(4);
+  return filled(DType::u8, 1, size, [&](int, int, int, int) { return random() % 10 == 0; });
+}
+
+HostVolume noise(std::int32_t channels, const Int3& size) {
+  std::mt19937 random(3);
+  return filled(DType::f32, channels, size,
+                [&](int, int, int, int) { return static_cast<float>(random() % 1000) / 1000; });
+}
+
+HostVolume organ_logits(const Int3& size) {
+  std::mt19937 random(5);
+  return filled(DType::f32, 2, size, [&](int c, int x, int y, int z) {
+    return c == 0 ? 0.0f
+                  : static_cast<float>(0.7 - distance(size, x, y, z) + static_cast<double>(random() % 100) / 5000);
+  });
+}
+
+std::string words(std::initializer_list<std::string_view> parts) {
+  std::string text;
+  for (const std::string_view part : parts) text.append(text.empty() ? "" : " ").append(part);
+  return text;
+}
+
+Json link(const std::string& transform, Json parameters) {
+  parameters["transform"] = transform;
+  return parameters;
+}
+
+Json alone(const std::string& transform, Json parameters) {
+  return Json::array({Json::array({link(transform, std::move(parameters))})});
+}
+
+Json list(const Int3& values) { return {values[0], values[1], values[2]}; }
+
+}  // namespace voxd::bench

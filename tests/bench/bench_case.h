@@ -1,0 +1,72 @@
+#pragma once
+
+#include <functional>
+#include <initializer_list>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "gpu_transforms/pad.h"
+
+namespace voxd::bench {
+
+using Json = nlohmann::json;
+using Inputs = std::vector<DeviceVolume>;
+
+/// One row of the table: a step, or a chain of steps, on data of one size.
+struct Case {
+  std::string name;
+  std::vector<std::function<HostVolume()>> inputs;
+  /// Returns what it has made. What it does not wait for is waited for by the bench.
+  std::function<DeviceVolume(const Inputs&, Workspace&)> run;
+  /// The chain of MONAI transforms for each input, as peer.py takes them; empty: there is none.
+  Json peer = Json::array();
+  /// How MONAI gets the data: "dtype" that it is cast to first (default float32, as LoadImage does), "layout"
+  /// ("channels_last"), "affine".
+  Json peer_input = Json::object();
+  double target = 0;            ///< times MONAI's speed; 0: none
+  bool bound_by_memory = true;  ///< whether bytes in and out say anything
+};
+using Cases = std::vector<Case>;
+
+/// The sizes that the steps are measured at.
+struct Sizes {
+  Int3 ct;    ///< the image as scanned
+  Box body;   ///< the part of it that is no air
+  Int3 net;   ///< what the network sees
+  Int3 mask;  ///< a noisy label map
+};
+Sizes real_sizes();
+Sizes cubes_of(std::int32_t n);
+
+void add_value_cases(const Sizes& sizes, Cases& cases);
+void add_spatial_cases(const Sizes& sizes, Cases& cases);
+void add_label_cases(const Sizes& sizes, Cases& cases);
+void add_chain_cases(const Sizes& sizes, Cases& cases);
+
+// ---- data ----
+
+/// Air at -1024 around a body of noise, as in a CT.
+HostVolume body(DType dtype, const Int3& size);
+/// An ellipsoid with a rough surface and a few crumbs around it.
+HostVolume organ(const Int3& size);
+/// Labels 0 and 1, one voxel in ten being 1: the most components that there can be, nearly.
+HostVolume speckled(const Int3& size);
+/// Values of 0..1.
+HostVolume noise(std::int32_t channels, const Int3& size);
+/// Two channels of which the second wins inside of the organ.
+HostVolume organ_logits(const Int3& size);
+
+/// The words with blanks between them.
+std::string words(std::initializer_list<std::string_view> parts);
+
+// ---- MONAI's side ----
+
+/// {"transform": name, parameters...}
+Json link(const std::string& transform, Json parameters = Json::object());
+/// The chain of one transform for the only input.
+Json alone(const std::string& transform, Json parameters = Json::object());
+Json list(const Int3& values);
+
+}  // namespace voxd::bench
