@@ -134,6 +134,10 @@ int run_all(const Options& options) {
   table.print();
   bool complete = true;
   for (const std::string& required : options.require) {
+    if (required == "all") {
+      complete = complete && refused.empty();
+      continue;
+    }
     const bool is_case =
         std::any_of(cases.begin(), cases.end(), [&](const Case& golden) { return golden.id == required; });
     if (is_case ? !refused.contains(required) : table.implements(required)) continue;
@@ -158,7 +162,7 @@ int main(int argc, char** argv) {
   app.add_option("--only", options.only, "run these transforms only")->delimiter(',');
   app.add_option("--write", options.write,
                  "folder to write every result array to, under the file name that the index gives it");
-  app.add_option("--require", options.require, "transforms, or ids of cases, that must be implemented")->delimiter(',');
+  app.add_option("--require", options.require, "transforms, or ids of cases, that must be implemented, or `all`")->delimiter(',');
   CLI11_PARSE(app, argc, argv);
   try {
     return voxd::golden::run_all(options);

@@ -78,7 +78,7 @@ std::vector<T> zeros(std::int64_t n) {
 }  // namespace
 
 TEST_CASE("each verb visits every element once, whatever the number", "[parallel]") {
-  on_every_backend([](Bench& bench) {
+  on_every_cpu_backend([](Bench& bench) {
     for (const std::int64_t rows : {0, 1, 2, 7, 1000, 70000})
       for (const std::int32_t nz : {1, 3, 64}) {
         CAPTURE(rows, nz);
@@ -93,7 +93,7 @@ TEST_CASE("each verb visits every element once, whatever the number", "[parallel
 }
 
 TEST_CASE("the lanes of a team see each other's writes after a sync", "[parallel]") {
-  on_every_backend([](Bench& bench) {
+  on_every_cpu_backend([](Bench& bench) {
     constexpr std::int32_t n = 1000;
     constexpr std::int64_t rows = 200;
     std::vector<int> in = zeros<int>(rows * n), out = in;
@@ -106,7 +106,7 @@ TEST_CASE("the lanes of a team see each other's writes after a sync", "[parallel
 }
 
 TEST_CASE("adding where it is wanted adds nothing elsewhere", "[parallel]") {
-  on_every_backend([](Bench& bench) {
+  on_every_cpu_backend([](Bench& bench) {
     for (const std::int32_t n : {0, 1, 63, 64, 65, 1000}) {
       std::uint32_t counts[4] = {}, wanted[4] = {};
       for (std::int32_t i = 0; i < n; i += 7) ++wanted[i % 4];
@@ -122,7 +122,7 @@ TEST_CASE("a float sum is the same number on every backend", "[parallel]") {
   for (const std::int32_t n : {1, 31, 32, 33, 1000})
     for (const std::int64_t rows : {1, 255, 256, 257, 3000}) {
       std::vector<float> sums;
-      on_every_backend([&](Bench& bench) {
+      on_every_cpu_backend([&](Bench& bench) {
         float sum = -1;
         parallel::reduce_rows(bench.workspace(), rows, n, FloatSum{n}, &sum);
         bench.stream().synchronize();
@@ -137,7 +137,7 @@ TEST_CASE("a float sum is the same number on every backend", "[parallel]") {
 }
 
 TEST_CASE("an exclusive scan starts at 0 and may run in place", "[parallel]") {
-  on_every_backend([](Bench& bench) {
+  on_every_cpu_backend([](Bench& bench) {
     for (const std::int64_t n : {1, 2, 1000, 100000}) {
       std::vector<std::int64_t> values = zeros<std::int64_t>(n), wanted = values;
       std::iota(values.begin(), values.end(), 3);
@@ -151,7 +151,7 @@ TEST_CASE("an exclusive scan starts at 0 and may run in place", "[parallel]") {
 }
 
 TEST_CASE("values are read back after all that was enqueued before", "[parallel]") {
-  on_every_backend([](Bench& bench) {
+  on_every_cpu_backend([](Bench& bench) {
     const auto memory = bench.workspace().allocate_array<int>(5);
     parallel::fill(bench.stream(), memory.get(), 5, 42);
     REQUIRE(parallel::read_back(bench.stream(), memory.get(), 5) == std::vector<int>(5, 42));
@@ -159,7 +159,7 @@ TEST_CASE("values are read back after all that was enqueued before", "[parallel]
 }
 
 TEST_CASE("nothing is enqueued for nothing", "[parallel]") {
-  on_every_backend([](Bench& bench) {
+  on_every_cpu_backend([](Bench& bench) {
     parallel::for_each_row(bench.stream(), 5, 0, CountVisits{nullptr, 0});
     parallel::for_each_row(bench.stream(), 0, 5, CountVisits{nullptr, 5});
     parallel::for_each_index(bench.stream(), 0, 1, CountIndex{nullptr});

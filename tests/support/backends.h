@@ -17,7 +17,7 @@ class Bench {
   Bench(std::string name, std::unique_ptr<Stream> stream)
       : name_(std::move(name)),
         stream_(std::move(stream)),
-        pool_(cpu_allocator(), {.limit_bytes = 0, .poison = true}),
+        pool_(stream_->is_cuda() ? cuda_async_allocator() : cpu_allocator(), {.limit_bytes = 0, .poison = true}),
         workspace_(*stream_, pool_) {}
 
   const std::string& name() const { return name_; }
@@ -33,7 +33,7 @@ class Bench {
 
 /// Runs a test on every CPU backend: at once; deferred, where nothing happens before somebody waits, so that a result
 /// read too early, or memory reused too early, shows; and with lanes as CUDA has them.
-inline void on_every_backend(const std::function<void(Bench&)>& test) {
+inline void on_every_cpu_backend(const std::function<void(Bench&)>& test) {
   const Backend parallel = default_cpu_backend();
   std::vector<std::unique_ptr<Bench>> benches;
   benches.push_back(std::make_unique<Bench>("serial", make_cpu_stream(Backend::serial)));
@@ -46,6 +46,15 @@ inline void on_every_backend(const std::function<void(Bench&)>& test) {
     INFO("backend " << bench->name());
     test(*bench);
   }
+}
+
+/// The same, and on CUDA where there is a device.
+inline void on_every_backend(const std::function<void(Bench&)>& test) {
+  on_every_cpu_backend(test);
+  if (cuda_device_count() == 0) return;
+  INFO("backend cuda");
+  Bench bench("cuda", make_cuda_stream(0));
+  test(bench);
 }
 
 /// Runs `transform` on the volume on every backend and gives each result to `check`, in host memory.
