@@ -10,7 +10,8 @@
 #include <numeric>
 #include <regex>
 
-#include "gpu_transforms/intensity.h"
+#include "gpu_transforms/fused.h"
+#include "gpu_transforms/gaussian_smooth.h"
 #include "gpu_transforms/labels.h"
 #include "tests/golden_runner/compare.h"
 #include "tests/golden_runner/golden_case.h"
@@ -78,6 +79,24 @@ std::vector<Probe> probes() {
   for (const DType dtype : {DType::f32, DType::i16})
     all.push_back(serial_probe("percentiles", test::Random().intensities(dtype, 2, long_rows, false), percentiles));
   all.push_back(serial_probe("contour", test::Random().labels(DType::u8, 1, long_rows, 1, 0.02), label_to_contour));
+  const auto fused_to = [](const Int3& size) {
+    return [size](const DeviceVolume& volume, Workspace& workspace) {
+      const ScaleIntensityRange scaling{.a_min = -90, .a_max = 80, .b_min = {}, .b_max = {}};
+      return scale_crop_resize_area(volume, scaling, {{0, 0, -1}, volume.size()}, 0, size, workspace);
+    };
+  };
+  const auto integers = [](const Int3& size) { return test::Random().intensities(DType::i16, 1, size); };
+  all.push_back(serial_probe("scaled rows in tiles", integers({5, 6, 20}), fused_to({4, 5, 15})));
+  all.push_back(serial_probe("scaled rows, wide bins", integers({5, 6, 20}), fused_to({2, 2, 3})));
+  all.push_back(serial_probe("scaled rows, too long for tiles", integers({8, 8, 800}), fused_to({1, 1, 500})));
+  const auto minimum = [](const DeviceVolume& volume, Workspace& workspace) {
+    return spatial_pad(volume, {.spatial_size = {6, 7, 20}, .padding = {PadMode::minimum}}, workspace);
+  };
+  all.push_back(serial_probe("pad minimum", integers({5, 6, 17}), minimum));
+  const auto smoothed = [](const DeviceVolume& volume, Workspace& workspace) {
+    return gaussian_smooth(volume, {0.7, 1.1, 1.5}, workspace);
+  };
+  all.push_back(serial_probe("smoothing", test::Random().intensities(DType::f32, 1, {5, 6, 20}, false), smoothed));
   for (const Case& golden : read_index(kFolder))
     if (!golden.entry.contains("raises") && !is_deviation(golden) && is_small(golden))
       all.push_back(golden_probe(golden));

@@ -49,16 +49,15 @@ Grid<T> padded_along(const Grid<T>& in, std::int32_t channels, int axis, int bef
   const int n = size[axis];
   size[axis] += before + after;
   Grid<T> out(channels, size, value);
+  Int3 lines = size;
+  lines[axis] = 1;
   for (int c = 0; c < channels; ++c)
-    for_each_voxel(size, [&](int x, int y, int z) {
+    for_each_voxel(lines, [&](int x, int y, int z) {
       Int3 at = {x, y, z};
-      const int i = at[axis] - before;
       std::vector<T> line;
-      for (int k = 0; k < n; ++k) {
-        at[axis] = k;
-        line.push_back(in.at(c, at[0], at[1], at[2]));
-      }
-      out.at(c, x, y, z) = beyond(line, i, mode, value);
+      for (at[axis] = 0; at[axis] < n; ++at[axis]) line.push_back(in.at(c, at[0], at[1], at[2]));
+      for (at[axis] = 0; at[axis] < size[axis]; ++at[axis])
+        out.at(c, at[0], at[1], at[2]) = beyond(line, at[axis] - before, mode, value);
     });
   return out;
 }
