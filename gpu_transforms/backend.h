@@ -99,4 +99,21 @@ VOXD_HD inline int set_bits(std::uint64_t word) {
 #endif
 }
 
+/// The float32 with these bits.
+VOXD_HD inline float float_of_bits(std::uint32_t bits) {
+#if defined(__CUDACC__)
+  return cuda::std::bit_cast<float>(bits);
+#else
+  return std::bit_cast<float>(bits);
+#endif
+}
+
+VOXD_HD inline std::uint32_t bits_of_float(float value) {
+#if defined(__CUDACC__)
+  return cuda::std::bit_cast<std::uint32_t>(value);
+#else
+  return std::bit_cast<std::uint32_t>(value);
+#endif
+}
+
 }  // namespace voxd

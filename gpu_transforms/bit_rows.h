@@ -49,6 +49,19 @@ VOXD_HD inline std::uint64_t word_of_flags(const std::uint64_t* flags) {
   return word;
 }
 
+/// Sets bits first..last of a row.
+VOXD_HD inline void set_range(std::uint64_t* row, std::int32_t first, std::int32_t last) {
+  const std::int32_t from = first / 64, to = last / 64;
+  const std::uint64_t head = ~std::uint64_t{0} << (first % 64), tail = ~std::uint64_t{0} >> (63 - last % 64);
+  if (from == to) {
+    row[from] |= head & tail;
+    return;
+  }
+  row[from] |= head;
+  for (std::int32_t w = from + 1; w < to; ++w) row[w] = ~std::uint64_t{0};
+  row[to] |= tail;
+}
+
 /// Bits where `predicate(voxel)` holds; with `accumulate` added to the bits that are there.
 template <class T, class Predicate>
 struct PackRow {
@@ -80,6 +93,42 @@ template <class T, class Predicate>
 void pack_rows(Stream& stream, const T* in, const BitRows& bits, Predicate predicate, bool accumulate = false) {
   parallel::for_each_team(stream, bits.rows, bits.nz, static_cast<std::size_t>(bits.words_per_row()) * 64,
                           PackRow<T, Predicate>{in, bits, predicate, accumulate});
+}
+
+inline void clear_bits(Stream& stream, const BitRows& bits) {
+  fill_bytes(bits.words, 0, static_cast<std::size_t>(bits.rows) * bits.words_per_row() * sizeof(std::uint64_t), stream);
+}
+
+/// out = change(in) where the bit is set, in elsewhere. `out` may be `in`.
+template <class T, class Change>
+struct ChangeRow {
+  const T* in;
+  BitRows bits;
+  T* out;
+  Change change;
+
+  template <class Team>
+  VOXD_HD void operator()(const Team& team, std::int64_t r) const {
+    const std::int32_t words = bits.words_per_row(), nz = bits.nz;
+    auto* flags = reinterpret_cast<std::uint64_t*>(team.scratch);
+    const std::uint64_t* row = bits.row(r);
+    team.each(words, [=](std::int32_t w) {
+      for (int i = 0; i < 8; ++i) flags[8 * w + i] = bytes_of_bits(row[w] >> (8 * i) & 0xff);
+    });
+    team.sync();
+    const auto* flag = reinterpret_cast<const std::uint8_t*>(team.scratch);
+    const T* from = in + r * nz;
+    T* to = out + r * nz;
+    const Change changed = change;
+    team.each(nz, [=](std::int32_t z) { to[z] = flag[z] != 0 ? changed(from[z]) : from[z]; });
+  }
+};
+
+/// Enqueues the change of bits.rows rows.
+template <class T, class Change>
+void change_rows(Stream& stream, const T* in, const BitRows& bits, T* out, Change change) {
+  parallel::for_each_team(stream, bits.rows, bits.nz, static_cast<std::size_t>(bits.words_per_row()) * 64,
+                          ChangeRow<T, Change>{in, bits, out, change});
 }
 
 }  // namespace voxd

@@ -7,9 +7,10 @@
 // Connected components by runs: an organ's mask of 11 million voxels is some ten thousand runs, and all that is done to
 // them fits the cache.
 //
-//   y-1  y  y+1            each row meets the four neighbours that come before it in raster order;
-//    a   b   c    x-1      two runs in neighbouring rows touch if their stretches along z overlap
-//    d   *        x        (or, with diagonal neighbours, are at most one voxel apart).
+//   y-1  y  y+1            each row meets the four neighbours that come before it in raster order
+//    a   b   c    x-1      (and, where channels are an axis, nine in the channel before); two runs
+//    d   *        x        in neighbouring rows touch if their stretches along z overlap or, with
+//                          diagonal neighbours, are at most one voxel apart.
 //
 // Touching runs are united by letting the larger root point to the smaller with an atomic minimum: pointers only ever
 // go down, so the roots that remain are the first runs of the components whatever the order in which threads come by.
@@ -65,10 +66,15 @@ struct FillRuns {
   }
 };
 
+/// On its way up, points every run that it passes to the one above the next: later ways are shorter. A thread may undo
+/// by that what another has just linked, to an ancestor that the other thread is about to unite with the same run.
 VOXD_HD std::int32_t find_root(std::int32_t* parent, std::int32_t run) {
   std::int32_t above = atomic_load(parent + run);
   while (above != run) {
-    run = above;
+    const std::int32_t next = atomic_load(parent + above);
+    if (next == above) return above;
+    atomic_store(parent + run, next);
+    run = next;
     above = atomic_load(parent + run);
   }
   return run;
@@ -87,51 +93,94 @@ VOXD_HD void unite(std::int32_t* parent, std::int32_t a, std::int32_t b) {
   }
 }
 
+/// The bits 0..bit.
+VOXD_HD std::uint64_t up_to(int bit) { return ~std::uint64_t{0} >> (63 - bit); }
+
+/// Unites the runs of a row with those of its earlier neighbours, 64 voxels at a time. Two runs touch where one begins
+/// beside the other, so each touching pair is met at one bit; the number of the runs that have begun up to a bit is the
+/// place of its run in the list.
 struct MergeRows {
+  BitRows mask;
   const std::int64_t* row_begin;
-  const Run* runs;
   std::int32_t* parent;
-  std::int32_t ny;
+  RowGrid grid;
   int connectivity;
 
   VOXD_HD void operator()(std::int64_t r) const {
     if (row_begin[r] == row_begin[r + 1]) return;
-    const std::int64_t x = r / ny, y = r % ny;
-    const int beside = connectivity >= 2 ? 1 : 0;  // how far apart along z runs of rows that share a side may be
-    if (y > 0) merge(r, r - 1, beside);
-    if (x == 0) return;
-    merge(r, r - ny, beside);
-    if (connectivity == 1) return;
-    const int across = connectivity == 3 ? 1 : 0;  // and of rows that share an edge only
-    if (y > 0) merge(r, r - ny - 1, across);
-    if (y + 1 < ny) merge(r, r - ny + 1, across);
+    const std::int64_t plane = r / grid.ny;
+    const std::int32_t y = static_cast<std::int32_t>(r - plane * grid.ny),
+                       x = static_cast<std::int32_t>(plane % grid.nx);
+    if (y > 0) merge(r, r - 1, connectivity >= 2);
+    if (x > 0) merge_three(r, r - grid.ny, y, 1);
+    if (plane < grid.nx) return;
+    const std::int64_t beyond = r - std::int64_t{grid.nx} * grid.ny;  // the same row of the channel before
+    merge_three(r, beyond, y, 1);
+    if (x > 0) merge_three(r, beyond - grid.ny, y, 2);
+    if (x + 1 < grid.nx) merge_three(r, beyond + grid.ny, y, 2);
   }
 
-  VOXD_HD void merge(std::int64_t row, std::int64_t other, int reach) const {
-    std::int64_t a = row_begin[row], b = row_begin[other];
-    const std::int64_t a_end = row_begin[row + 1], b_end = row_begin[other + 1];
-    while (a < a_end && b < b_end) {
-      if (runs[a].first <= runs[b].last + reach && runs[b].first <= runs[a].last + reach)
-        unite(parent, static_cast<std::int32_t>(a), static_cast<std::int32_t>(b));
-      // The run that ends first can touch nothing further: the other row's next run begins two voxels or more after the
-      // end of its current one.
-      if (runs[a].last < runs[b].last) {
-        ++a;
+  /// With the row `middle`, which differs along `axes` axes, and with those on both sides of it along y.
+  VOXD_HD void merge_three(std::int64_t row, std::int64_t middle, std::int32_t y, int axes) const {
+    if (connectivity >= axes) merge(row, middle, connectivity > axes);
+    if (connectivity <= axes) return;
+    if (y > 0) merge(row, middle - 1, connectivity > axes + 1);
+    if (y + 1 < grid.ny) merge(row, middle + 1, connectivity > axes + 1);
+  }
+
+  /// `diagonal`: runs that are one voxel apart along z touch too.
+  VOXD_HD void merge(std::int64_t row, std::int64_t other, bool diagonal) const {
+    const std::int32_t words = mask.words_per_row();
+    const std::uint64_t *a = mask.row(row), *b = mask.row(other);
+    std::int64_t a_begun = row_begin[row], b_begun = row_begin[other];  // run 0 of the word, if it begins there
+    if (b_begun == row_begin[other + 1]) return;
+    for (std::int32_t w = 0; w < words; ++w) {
+      const std::uint64_t a_starts = starts(a, w), b_starts = starts(b, w);
+      if (diagonal) {
+        const std::uint64_t after = a_starts >> 1 | (w + 1 < words ? starts(a, w + 1) << 63 : 0);
+        const std::uint64_t beside = a[w] | a[w] << 1 | (w > 0 ? a[w - 1] >> 63 : 0);
+        // Bit i: a run of `a` begins at i + 1, beside or in a run of `b`.
+        unite_at(after & b[w], a_starts, a_begun + 1, b_starts, b_begun);
+        unite_at(b_starts & beside, a_starts, a_begun, b_starts, b_begun);
       } else {
-        ++b;
+        unite_at((a_starts & b[w]) | (b_starts & a[w]), a_starts, a_begun, b_starts, b_begun);
       }
+      a_begun += set_bits(a_starts);
+      b_begun += set_bits(b_starts);
+    }
+  }
+
+  VOXD_HD void unite_at(std::uint64_t bits, std::uint64_t a_starts, std::int64_t a_begun, std::uint64_t b_starts,
+                        std::int64_t b_begun) const {
+    for (; bits != 0; bits &= bits - 1) {
+      const std::uint64_t so_far = up_to(trailing_zeros(bits));
+      unite(parent, static_cast<std::int32_t>(a_begun + set_bits(a_starts & so_far) - 1),
+            static_cast<std::int32_t>(b_begun + set_bits(b_starts & so_far) - 1));
     }
   }
 };
 
+/// Points every run to its root and adds its length there; neighbours with the same root together.
 struct Flatten {
+  const std::int64_t* row_begin;
   const Run* runs;
   std::int32_t* parent;
   std::uint32_t* voxels;
-  VOXD_HD void operator()(std::int64_t i) const {
-    const std::int32_t root = find_root(parent, static_cast<std::int32_t>(i));
-    atomic_store(parent + i, root);
-    atomic_add(voxels + root, static_cast<std::uint32_t>(runs[i].last - runs[i].first + 1));
+
+  VOXD_HD void operator()(std::int64_t r) const {
+    std::int32_t last = -1;
+    std::uint32_t length = 0;
+    for (std::int64_t i = row_begin[r]; i < row_begin[r + 1]; ++i) {
+      const std::int32_t root = find_root(parent, static_cast<std::int32_t>(i));
+      atomic_store(parent + i, root);
+      if (root != last && length > 0) {
+        atomic_add(voxels + last, length);
+        length = 0;
+      }
+      last = root;
+      length += static_cast<std::uint32_t>(runs[i].last - runs[i].first + 1);
+    }
+    if (length > 0) atomic_add(voxels + last, length);
   }
 };
 
@@ -173,13 +222,13 @@ void check_limits(const BitRows& mask) {
 
 }  // namespace
 
-ComponentRunsMemory find_components(const BitRows& mask, std::int32_t nx, std::int32_t ny, int connectivity,
-                                    Workspace& workspace) {
+ComponentRunsMemory find_components(const BitRows& mask, const RowGrid& grid, int connectivity, Workspace& workspace) {
   check_limits(mask);
-  if (connectivity < 1 || connectivity > 3)
-    fail(Code::invalid_argument, "connectivity: ", connectivity, ", must be 1, 2 or 3");
-  if (mask.rows != std::int64_t{nx} * ny)
-    fail(Code::internal, "connected components: ", mask.rows, " rows for ", nx, " x ", ny);
+  if (connectivity < 1 || connectivity > 4)
+    fail(Code::invalid_argument, "connectivity: ", connectivity, ", must be 1 to 4");
+  if (mask.rows != grid.rows())
+    fail(Code::internal, "connected components: ", mask.rows, " rows for ", grid.channels, " x ", grid.nx, " x ",
+         grid.ny);
   Stream& stream = workspace.stream();
   const std::int32_t words = mask.words_per_row();
   ComponentRunsMemory result;
@@ -197,9 +246,11 @@ ComponentRunsMemory find_components(const BitRows& mask, std::int32_t nx, std::i
   if (count == 0) return result;
   parallel::for_each_index(stream, mask.rows, words * 8,
                            FillRuns{mask, row_begin, result.runs.get(), result.root.get(), result.voxels.get()});
-  parallel::for_each_index(stream, mask.rows, 16 * (count / mask.rows + 1),
-                           MergeRows{row_begin, result.runs.get(), result.root.get(), ny, connectivity});
-  parallel::for_each_index(stream, count, 8, Flatten{result.runs.get(), result.root.get(), result.voxels.get()});
+  const std::int64_t runs_per_row = count / mask.rows + 1;
+  parallel::for_each_index(stream, mask.rows, 16 * runs_per_row,
+                           MergeRows{mask, row_begin, result.root.get(), grid, connectivity});
+  parallel::for_each_index(stream, mask.rows, 8 * runs_per_row,
+                           Flatten{row_begin, result.runs.get(), result.root.get(), result.voxels.get()});
   return result;
 }
 

@@ -31,11 +31,17 @@ struct ComponentRunsMemory {
   ComponentRuns components;
 };
 
-/// Components of a mask of nx times ny rows. connectivity 1: 6 neighbours, 2: 18, 3: 26. Synchronizes the stream once
-/// (to know the number of runs). Throws Error{invalid_argument} beyond 32767 voxels along Z, 2^31 runs or 2^32 voxels.
+/// How the rows of a mask lie: nx times ny of them, once or, if the channels count as a fourth axis, per channel.
+struct RowGrid {
+  std::int32_t channels, nx, ny;
+  VOXD_HD std::int64_t rows() const { return std::int64_t{channels} * nx * ny; }
+};
+
+/// Components of a mask. Voxels touch if they are at most one apart along each axis and differ along at most
+/// `connectivity` axes: in one channel 1 means 6 neighbours, 2: 18, 3: 26. Synchronizes the stream once (to know the
+/// number of runs). Throws Error{invalid_argument} beyond 32767 voxels along Z, 2^31 runs or 2^32 voxels.
 /// Scratch and result: 8 bytes per row, 12 per run.
-ComponentRunsMemory find_components(const BitRows& mask, std::int32_t nx, std::int32_t ny, int connectivity,
-                                    Workspace& workspace);
+ComponentRunsMemory find_components(const BitRows& mask, const RowGrid& grid, int connectivity, Workspace& workspace);
 
 /// Enqueues *out = the key of the n-th largest component, or 0 if there are fewer. See key_of.
 void nth_largest(const ComponentRuns& components, int n, std::uint64_t* out, Workspace& workspace);

@@ -1,7 +1,7 @@
-#include <cmath>
 #include <limits>
 
 #include "gpu_transforms/component_runs.h"
+#include "gpu_transforms/label_counts.h"
 #include "gpu_transforms/labels.h"
 #include "gpu_transforms/parallel.h"
 
@@ -9,7 +9,6 @@ namespace voxd {
 namespace {
 
 constexpr int kMostComponents = 256;  // each costs a pass over the runs
-constexpr std::int32_t kLabels = 65536;
 
 template <class T>
 struct EqualTo {
@@ -24,46 +23,24 @@ struct Positive {
   }
 };
 
-/// Zeroes the runs of the components whose key is below the threshold.
-template <class T>
-struct EraseSmaller {
+/// Marks the runs of the components whose key is below the threshold.
+struct MarkSmaller {
   ComponentRuns components;
   const std::uint64_t* threshold;
-  T* out;
-  std::int32_t nz;
+  BitRows smaller;
 
   VOXD_HD void operator()(std::int64_t r) const {
-    for (std::int64_t i = components.row_begin[r]; i < components.row_begin[r + 1]; ++i) {
-      if (key_of(components, components.root[i]) >= *threshold) continue;
-      T* row = out + r * nz;
-      for (std::int32_t z = components.runs[i].first; z <= components.runs[i].last; ++z) row[z] = T{0};
-    }
+    const std::uint64_t limit = *threshold;
+    std::uint64_t* row = smaller.words + r * smaller.words_per_row();
+    for (std::int64_t i = components.row_begin[r]; i < components.row_begin[r + 1]; ++i)
+      if (key_of(components, components.root[i]) < limit)
+        set_range(row, components.runs[i].first, components.runs[i].last);
   }
 };
 
-/// Marks the labels that occur; anything that is no label marks the entry behind the last.
 template <class T>
-struct MarkLabels {
-  const T* in;
-  std::uint32_t* occurs;
-
-  struct Row {
-    const T* in;
-    std::uint32_t* occurs;
-    VOXD_HD void operator()(std::int32_t z) const {
-      const T value = in[z];
-      std::int32_t label = 0;
-      if constexpr (std::is_floating_point_v<T>) {
-        const bool whole = value >= 0 && value < kLabels && value == floorf(value);
-        label = whole ? static_cast<std::int32_t>(value) : kLabels;
-      } else {
-        label = value;
-      }
-      if (atomic_load(occurs + label) == 0) atomic_store(occurs + label, 1u);
-    }
-  };
-  std::int32_t nz;
-  VOXD_HD Row row(std::int64_t r) const { return {in + r * nz, occurs}; }
+struct Zero {
+  VOXD_HD T operator()(T) const { return T{0}; }
 };
 
 /// One call of keep_largest_connected_component, for voxels of type T.
@@ -79,53 +56,40 @@ class Keeper {
         onehot_(params.is_onehot.value_or(labels.channels() > 1)),
         result_(labels.dtype(), labels.channels(), labels.geometry(), workspace),
         mask_(allocate_bit_rows(rows_, nz_, workspace)),
-        threshold_(workspace.allocate_array<std::uint64_t>(1)) {}
+        smaller_(allocate_bit_rows(rows_, nz_, workspace)),
+        threshold_(workspace.allocate_array<std::uint64_t>(1)),
+        written_(static_cast<std::size_t>(labels.channels())) {}
 
   DeviceVolume run() {
     const std::vector<int> applied = applied_labels();
-    copy_bytes(result_.memory().get(), labels_.memory().get(), labels_.bytes(), Direction::on_device,
-               workspace_.stream());
-    if (params_.independent) {
-      for (const int label : applied) {
-        pack(label, false);
-        erase(onehot_ ? std::vector<int>{label} : std::vector<int>{0});
+    if (params_.independent && onehot_) {
+      for (const int channel : applied) {
+        clear_bits(workspace_.stream(), smaller_.bits);
+        pack(channel, false);
+        mark_smaller();
+        write(channel);
       }
-    } else if (!applied.empty()) {
-      for (std::size_t i = 0; i < applied.size(); ++i) pack(applied[i], i > 0);
-      erase(onehot_ ? applied : std::vector<int>{0});
+    } else {
+      clear_bits(workspace_.stream(), smaller_.bits);
+      for (std::size_t i = 0; i < applied.size(); ++i) {
+        pack(applied[i], !params_.independent && i > 0);
+        if (params_.independent || i + 1 == applied.size()) mark_smaller();
+      }
+      for (const int channel : onehot_ ? applied : std::vector<int>{0}) write(channel);
     }
+    copy_the_rest();
     return result_;
   }
 
  private:
   std::vector<int> applied_labels() {
-    if (!params_.applied_labels) return onehot_ ? foreground_channels() : labels_that_occur();
+    if (!params_.applied_labels)
+      return onehot_ ? channels_that_occur(labels_, workspace_)
+                     : labels_that_occur(labels_, "KeepLargestConnectedComponent", workspace_);
+    std::vector<int> applied = *params_.applied_labels;
     if (onehot_)
-      for (const int channel : *params_.applied_labels)
-        if (channel < 0 || channel >= labels_.channels())
-          fail(Code::invalid_argument, "applied_labels: ", channel, ", the one-hot volume has ", labels_.channels(),
-               " channels");
-    return *params_.applied_labels;
-  }
-
-  std::vector<int> foreground_channels() const {
-    std::vector<int> channels;
-    for (int channel = 1; channel < labels_.channels(); ++channel) channels.push_back(channel);
-    return channels;
-  }
-
-  std::vector<int> labels_that_occur() {
-    const auto occurs = workspace_.allocate_array<std::uint32_t>(kLabels + 1);
-    parallel::fill(workspace_.stream(), occurs.get(), kLabels + 1, 0u);
-    parallel::for_each_row(workspace_.stream(), rows_, nz_, MarkLabels<T>{labels_.data<T>(), occurs.get(), nz_});
-    const std::vector<std::uint32_t> found = parallel::read_back(workspace_.stream(), occurs.get(), kLabels + 1);
-    if (found[kLabels] != 0)
-      fail(Code::invalid_argument,
-           "KeepLargestConnectedComponent: without applied_labels every voxel must be a whole number from 0 to 65535");
-    std::vector<int> labels;
-    for (int label = 1; label < kLabels; ++label)
-      if (found[static_cast<std::size_t>(label)] != 0) labels.push_back(label);
-    return labels;
+      for (int& channel : applied) channel = channel_at(channel, labels_.channels());
+    return applied;
   }
 
   /// The foreground of one label into the mask, or added to it.
@@ -141,23 +105,35 @@ class Keeper {
     if (possible) {
       pack_rows(stream, in, mask_.bits, EqualTo<T>{static_cast<T>(wanted)}, accumulate);
     } else if (!accumulate) {
-      fill_bytes(mask_.bits.words, 0,
-                 static_cast<std::size_t>(mask_.bits.rows) * mask_.bits.words_per_row() * sizeof(std::uint64_t),
-                 stream);
+      clear_bits(stream, mask_.bits);
     }
   }
 
-  /// Zeroes in those channels what belongs to smaller components of the mask.
-  void erase(const std::vector<int>& channels) {
+  /// Adds to the marked voxels what belongs to smaller components of the mask.
+  void mark_smaller() {
     const Int3& size = labels_.size();
-    const ComponentRunsMemory found = find_components(mask_.bits, size[0], size[1], params_.connectivity, workspace_);
+    const ComponentRunsMemory found =
+        find_components(mask_.bits, {1, size[0], size[1]}, params_.connectivity, workspace_);
     if (found.components.count <= params_.num_components) return;
     nth_largest(found.components, params_.num_components, threshold_.get(), workspace_);
-    for (const int channel : channels)
-      parallel::for_each_index(
-          workspace_.stream(), rows_, nz_ / 8,
-          EraseSmaller<T>{found.components, threshold_.get(),
-                          result_.template mutable_data<T>() + channel * labels_.geometry().voxels(), nz_});
+    parallel::for_each_index(workspace_.stream(), rows_, 8 * (found.components.count / rows_ + 1),
+                             MarkSmaller{found.components, threshold_.get(), smaller_.bits});
+  }
+
+  /// A channel of the result, with 0 where voxels are marked.
+  void write(int channel) {
+    const std::int64_t first = channel * labels_.geometry().voxels();
+    change_rows(workspace_.stream(), labels_.data<T>() + first, smaller_.bits,
+                result_.template mutable_data<T>() + first, Zero<T>{});
+    written_[static_cast<std::size_t>(channel)] = true;
+  }
+
+  void copy_the_rest() {
+    const std::int64_t voxels = labels_.geometry().voxels();
+    for (std::int32_t channel = 0; channel < labels_.channels(); ++channel)
+      if (!written_[static_cast<std::size_t>(channel)])
+        copy_bytes(result_.template mutable_data<T>() + channel * voxels, labels_.data<T>() + channel * voxels,
+                   static_cast<std::size_t>(voxels) * sizeof(T), Direction::on_device, workspace_.stream());
   }
 
   const DeviceVolume& labels_;
@@ -167,8 +143,9 @@ class Keeper {
   const std::int64_t rows_;
   const bool onehot_;
   DeviceVolume result_;
-  BitRowsMemory mask_;
+  BitRowsMemory mask_, smaller_;
   std::shared_ptr<std::uint64_t> threshold_;
+  std::vector<bool> written_;  // channels of the result
 };
 
 }  // namespace

@@ -67,4 +67,9 @@ HostVolume download(const DeviceVolume& volume, Workspace& workspace, const Host
 /// Enqueues; output plus no scratch.
 DeviceVolume to_float32(const DeviceVolume& volume, Workspace& workspace);
 
+/// The same values as another type, as torch's CPU code converts them (MONAI's CastToType): floating point is cut
+/// towards zero, and of what does not fit an integer the low bits are kept. A volume of that type is returned as it is.
+/// Enqueues; output plus no scratch.
+DeviceVolume cast_to(const DeviceVolume& volume, DType dtype, Workspace& workspace);
+
 }  // namespace voxd

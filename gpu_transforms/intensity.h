@@ -21,6 +21,18 @@ struct ScaleIntensityRange {
 /// Throws Error{invalid_argument} if clip is asked for with neither b_min nor b_max. Allocates its output only.
 DeviceVolume scale_intensity_range(const DeviceVolume& volume, const ScaleIntensityRange& params, Workspace& workspace);
 
+struct ScaleIntensity {
+  std::optional<double> minv = 0.0, maxv = 1.0;
+  std::optional<double> factor;  ///< used only if neither minv nor maxv is given
+  bool channel_wise = false;
+};
+
+/// y = (x - min) / (max - min), then * (maxv - minv) + minv if both are given; min and max over the whole volume or per
+/// channel. Bit for bit MONAI's CPU result. Where min == max: x * minv (x without minv). One NaN makes all voxels NaN,
+/// and so does -inf; +inf becomes NaN and the others minv. With neither minv nor maxv: x * (1 + factor), or x.
+/// Throws Error{invalid_argument} for an empty volume. Scratch: 8 bytes per 4096 voxels.
+DeviceVolume scale_intensity(const DeviceVolume& volume, const ScaleIntensity& params, Workspace& workspace);
+
 struct ScaleIntensityRangePercentiles {
   double lower = 0, upper = 100;  ///< percentiles, 0..100
   std::optional<double> b_min, b_max;

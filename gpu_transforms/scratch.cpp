@@ -26,17 +26,48 @@ std::int64_t bit_row_bytes(std::int64_t rows, std::int64_t nz) {
   return checked_product({rows, ceil_div(nz, 64), 8}, kWhat);
 }
 
+/// Every other voxel of a row may begin a run.
+std::int64_t component_bytes(std::int64_t rows, std::int64_t nz) {
+  constexpr std::int64_t run = 12, row_begin = 8;
+  return checked_sum(checked_product({rows, ceil_div(nz, 2), run}, kWhat),
+                     checked_product({rows + 1, row_begin}, kWhat), kWhat);
+}
+
+constexpr std::int64_t kLabelCounters = 65537 * 8;
+
 }  // namespace
 
 std::int64_t keep_largest_connected_component_scratch_bytes(const Int3& size) {
-  constexpr std::int64_t label_counters = 65537 * 4, run = 12, row_begin = 8, runs_per_partial_maximum = 4096;
-  return largest_by_row_axis(size, [&](std::int64_t rows, std::int64_t nz) {
-    const std::int64_t runs = checked_product({rows, ceil_div(nz, 2)}, kWhat);
-    std::int64_t components =
-        checked_sum(checked_product({runs, run}, kWhat), checked_product({rows + 1, row_begin}, kWhat), kWhat);
-    components = checked_sum(components, 8 * ceil_div(runs, runs_per_partial_maximum), kWhat);
-    return checked_sum(bit_row_bytes(rows, nz), std::max(components, label_counters) + kFew, kWhat);
+  constexpr std::int64_t runs_per_partial_maximum = 4096;
+  return largest_by_row_axis(size, [](std::int64_t rows, std::int64_t nz) {
+    const std::int64_t partial_maxima = 8 * ceil_div(rows * ceil_div(nz, 2), runs_per_partial_maximum);
+    const std::int64_t components = checked_sum(component_bytes(rows, nz), partial_maxima, kWhat);
+    return checked_sum(2 * bit_row_bytes(rows, nz), std::max(components, kLabelCounters) + kFew, kWhat);
   });
+}
+
+std::int64_t fill_holes_scratch_bytes(std::int32_t channels, const Int3& size) {
+  constexpr std::int64_t voxels_per_sum = 4096;
+  return largest_by_row_axis(size, [&](std::int64_t rows, std::int64_t nz) {
+    const std::int64_t sums = 8 * (ceil_div(rows * nz, voxels_per_sum) + channels);
+    return checked_sum(bit_row_bytes(rows, nz), std::max({component_bytes(rows, nz), kLabelCounters, sums}) + kFew,
+                       kWhat);
+  });
+}
+
+std::int64_t remove_small_objects_scratch_bytes(std::int32_t channels, const Int3& size) {
+  constexpr std::int64_t voxels_per_extreme = 4096;
+  return largest_by_row_axis(size, [&](std::int64_t per_channel, std::int64_t nz) {
+    const std::int64_t rows = checked_product({per_channel, channels}, kWhat);
+    const std::int64_t components = checked_sum(bit_row_bytes(rows, nz), component_bytes(rows, nz), kWhat);
+    const std::int64_t extremes = 8 * ceil_div(rows * nz, voxels_per_extreme);
+    return std::max({components, kLabelCounters, extremes}) + kFew;
+  });
+}
+
+std::int64_t scale_intensity_scratch_bytes(std::int32_t channels, const Int3& size) {
+  constexpr std::int64_t voxels_per_extreme = 4096;
+  return 8 * ceil_div(checked_product({channels, size[0], size[1], size[2]}, kWhat), voxels_per_extreme) + kFew;
 }
 
 std::int64_t label_to_contour_scratch_bytes(std::int32_t channels, const Int3& size) {

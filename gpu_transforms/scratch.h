@@ -9,9 +9,18 @@
 // whichever axis is Z. Bytes; Error{invalid_argument} if they do not fit 63 bits.
 namespace voxd {
 
-/// One bit per voxel, 8 bytes per row, 12 per run of foreground of which a row can have one at every other voxel;
+/// Two bits per voxel, 8 bytes per row, 12 per run of foreground of which a row can have one at every other voxel;
 /// before that, without applied labels, a counter per label that there can be.
 std::int64_t keep_largest_connected_component_scratch_bytes(const Int3& size);
+
+/// One bit per voxel of a channel, and as much for runs or labels as above.
+std::int64_t fill_holes_scratch_bytes(std::int32_t channels, const Int3& size);
+
+/// The same for the voxels of all channels.
+std::int64_t remove_small_objects_scratch_bytes(std::int32_t channels, const Int3& size);
+
+/// The extremes of every 4096 values.
+std::int64_t scale_intensity_scratch_bytes(std::int32_t channels, const Int3& size);
 
 /// One bit per voxel.
 std::int64_t label_to_contour_scratch_bytes(std::int32_t channels, const Int3& size);

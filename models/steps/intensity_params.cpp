@@ -4,6 +4,20 @@
 namespace voxd {
 
 template <>
+ScaleIntensity read_params(Params& params) {
+  ScaleIntensity result;
+  if (params.has("minv")) result.minv = params.optional_number("minv");
+  if (params.has("maxv")) result.maxv = params.optional_number("maxv");
+  result.factor = params.optional_number("factor");
+  result.channel_wise = params.flag("channel_wise", false);
+  require_float32(params);
+  require_finite(params, "minv", result.minv);
+  require_finite(params, "maxv", result.maxv);
+  require_finite(params, "factor", result.factor);
+  return result;
+}
+
+template <>
 ScaleIntensityRange read_params(Params& params) {
   ScaleIntensityRange result;
   result.a_min = params.number("a_min");

@@ -6,6 +6,9 @@
 namespace voxd {
 namespace {
 
+std::int64_t scratch_of(const PlannedVolume& volume, const ScaleIntensity&) {
+  return scale_intensity_scratch_bytes(volume.channels, volume.size);
+}
 std::int64_t scratch_of(const PlannedVolume&, const ScaleIntensityRange&) { return 0; }
 std::int64_t scratch_of(const PlannedVolume& volume, const ScaleIntensityRangePercentiles& params) {
   return percentiles_scratch_bytes(params.channel_wise ? volume.channels : 1);
@@ -14,6 +17,9 @@ std::int64_t scratch_of(const PlannedVolume& volume, const NormalizeIntensity&) 
   return normalize_intensity_scratch_bytes(volume.channels, volume.size);
 }
 
+DeviceVolume apply_intensity(const DeviceVolume& volume, const ScaleIntensity& params, Workspace& workspace) {
+  return scale_intensity(volume, params, workspace);
+}
 DeviceVolume apply_intensity(const DeviceVolume& volume, const ScaleIntensityRange& params, Workspace& workspace) {
   return scale_intensity_range(volume, params, workspace);
 }
@@ -40,6 +46,7 @@ void Intensity<P>::plan_for(PlannedDictionary::Item& item, std::size_t, MemoryPl
   item.volume = std::move(result);
 }
 
+template class Intensity<ScaleIntensity>;
 template class Intensity<ScaleIntensityRange>;
 template class Intensity<ScaleIntensityRangePercentiles>;
 template class Intensity<NormalizeIntensity>;
@@ -56,6 +63,7 @@ StepPtr intensity(Params& params) {
 StepFactories intensity_factories() {
   return {
       {"NormalizeIntensityd", intensity<NormalizeIntensity>},
+      {"ScaleIntensityd", intensity<ScaleIntensity>},
       {"ScaleIntensityRanged", intensity<ScaleIntensityRange>},
       {"ScaleIntensityRangePercentilesd", intensity<ScaleIntensityRangePercentiles>},
   };

@@ -10,7 +10,8 @@
 // Steps that change values and leave the grid as it is. Parameters are public: a pass that fuses neighbours reads them.
 namespace voxd {
 
-/// ScaleIntensityRanged, ScaleIntensityRangePercentilesd, NormalizeIntensityd: float32 of the same size.
+/// ScaleIntensityd, ScaleIntensityRanged, ScaleIntensityRangePercentilesd, NormalizeIntensityd: float32 of the same
+/// size.
 template <class P>
 class Intensity final : public KeyedStep {
  public:

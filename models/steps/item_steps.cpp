@@ -1,6 +1,8 @@
 #include "models/steps/item_steps.h"
 
+#include "models/steps/param_checks.h"
 #include "models/steps/step_factories.h"
+#include "models/steps/step_params.h"
 
 namespace voxd {
 
@@ -10,6 +12,15 @@ void ToFloat32::apply_to(Dictionary::Item& item, std::size_t, Workspace& workspa
 
 void ToFloat32::plan_for(PlannedDictionary::Item& item, std::size_t, MemoryPlan& plan) const {
   item.volume = as_float32(item.volume, plan);
+}
+
+void ToType::apply_to(Dictionary::Item& item, std::size_t index, Workspace& workspace) const {
+  if (dtypes[index]) item.volume = cast_to(item.volume, *dtypes[index], workspace);
+}
+
+void ToType::plan_for(PlannedDictionary::Item& item, std::size_t index, MemoryPlan& plan) const {
+  if (dtypes[index] && *dtypes[index] != item.volume.dtype)
+    item.volume = PlannedVolume(*dtypes[index], item.volume.channels, item.volume.size, plan);
 }
 
 void CopyItemsd::apply(Dictionary& dictionary, JobContext&) const {
@@ -55,16 +66,16 @@ StepPtr ensure_channel_first(Params& params) {
   return std::make_unique<LeaveAsIs>("EnsureChannelFirstd", keys_of(params));
 }
 
-StepPtr ensure_type(Params& params) {
-  const std::string dtype = params.dtype("dtype");
-  if (!dtype.empty() && dtype != "float32")
-    params.refuse(Code::unimplemented, "dtype", "'" + dtype + "' is not supported, only float32");
-  if (const std::string type = params.text("data_type", "tensor"); type != "tensor")
-    params.refuse(Code::unimplemented, "data_type", "'" + type + "' is not supported, only 'tensor'");
-  params.ignore({"device", "wrap_sequence", "track_meta"});
+/// MONAI takes one type for all keys, or one per key.
+template <class P>
+StepPtr to_type(Params& params) {
   std::vector<std::string> keys = keys_of(params);
-  if (dtype.empty()) return std::make_unique<LeaveAsIs>("EnsureTyped", std::move(keys));
-  return std::make_unique<ToFloat32>("EnsureTyped", std::move(keys));
+  std::vector<std::optional<DType>> types;
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    Params own = params.for_key(i, keys.size(), {"dtype"});
+    types.push_back(read_params<P>(own).dtype);
+  }
+  return std::make_unique<ToType>(params.target(), std::move(keys), std::move(types));
 }
 
 StepPtr copy_items(Params& params) {
@@ -94,8 +105,11 @@ StepPtr save_image(Params& params) {
 
 StepFactories item_factories() {
   return {
-      {"CopyItemsd", copy_items},   {"EnsureChannelFirstd", ensure_channel_first},
-      {"EnsureTyped", ensure_type}, {"LoadImaged", load_image},
+      {"CastToTyped", to_type<CastToTypeParams>},
+      {"CopyItemsd", copy_items},
+      {"EnsureChannelFirstd", ensure_channel_first},
+      {"EnsureTyped", to_type<EnsureTypeParams>},
+      {"LoadImaged", load_image},
       {"SaveImaged", save_image},
   };
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -9,7 +10,7 @@
 // Steps that bring items in, copy, convert and return them.
 namespace voxd {
 
-/// LoadImaged, EnsureTyped with a type: the same values as float32.
+/// LoadImaged: the same values as float32.
 class ToFloat32 final : public KeyedStep {
  public:
   using KeyedStep::KeyedStep;
@@ -19,7 +20,19 @@ class ToFloat32 final : public KeyedStep {
   void plan_for(PlannedDictionary::Item& item, std::size_t, MemoryPlan& plan) const override;
 };
 
-/// EnsureChannelFirstd, EnsureTyped without a type: volumes have their channels first and are on the device already.
+/// CastToTyped, EnsureTyped: the same values as another type.
+class ToType final : public KeyedStep {
+ public:
+  ToType(std::string name, std::vector<std::string> keys, std::vector<std::optional<DType>> types)
+      : KeyedStep(std::move(name), std::move(keys)), dtypes(std::move(types)) {}
+  const std::vector<std::optional<DType>> dtypes;  ///< one per key; absent: as it is
+
+ private:
+  void apply_to(Dictionary::Item& item, std::size_t index, Workspace& workspace) const override;
+  void plan_for(PlannedDictionary::Item& item, std::size_t index, MemoryPlan& plan) const override;
+};
+
+/// EnsureChannelFirstd: volumes have their channels first already.
 class LeaveAsIs final : public Step {
  public:
   using Step::Step;

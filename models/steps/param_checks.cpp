@@ -10,6 +10,22 @@ void require_float32(Params& params) {
     params.refuse(Code::unimplemented, "dtype", "'" + dtype + "' is not supported, only float32");
 }
 
+std::optional<DType> optional_dtype(Params& params, std::string_view name) {
+  const std::string text = params.dtype(name);
+  if (text.empty()) return std::nullopt;
+  for (const DType type : {DType::u8, DType::i8, DType::u16, DType::i16, DType::u32, DType::i32, DType::u64, DType::i64,
+                           DType::f32, DType::f64})
+    if (text == name_of(type)) return type;
+  if (text == "double") return DType::f64;
+  if (text == "long") return DType::i64;
+  if (text == "short") return DType::i16;
+  if (text == "float16" || text == "half" || text == "bfloat16")
+    params.refuse(Code::unimplemented, name, "'" + text + "' is not supported: voxd computes in float32");
+  if (text == "int")  // torch.int has 32 bits, NumPy's "int" 64
+    params.refuse(Code::unimplemented, name, "'int' is not supported, only 'int32' or 'int64'");
+  params.refuse(Code::unimplemented, name, "'" + text + "' is not supported");
+}
+
 void require_finite(const Params& params, std::string_view name, std::optional<double> value) {
   if (value && !std::isfinite(*value)) params.refuse(Code::invalid_argument, name, "must be a finite number");
 }

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "gpu_transforms/pad.h"
+#include "gpu_transforms/volume/dtype.h"
 #include "models/params.h"
 
 // What several transforms demand of a parameter. Each throws as Params::refuse does.
@@ -12,6 +13,10 @@ namespace voxd {
 
 /// The type that results have: float32 is what voxd computes in.
 void require_float32(Params& params);
+
+/// The type of voxels that a parameter names; absent where it is None or not given. Throws also for types that voxd
+/// does not have.
+std::optional<DType> optional_dtype(Params& params, std::string_view name);
 
 void require_finite(const Params& params, std::string_view name, std::optional<double> value);
 

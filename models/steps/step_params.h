@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -15,9 +16,13 @@ namespace voxd {
 struct OrientationParams {
   std::string axcodes;
 };
-/// AsDiscrete(argmax=True); its other uses are refused.
-struct AsDiscreteParams {};
 struct LabelToContourParams {};
+struct CastToTypeParams {
+  DType dtype = DType::f32;
+};
+struct EnsureTypeParams {
+  std::optional<DType> dtype;  ///< absent: as it is
+};
 
 /// Reads the parameters that MONAI's array transform of that name has; those of a dictionary transform's own (keys,
 /// ...) are its reader's business. Throws Error{invalid_argument} for a value that MONAI would not take either,
@@ -27,6 +32,8 @@ T read_params(Params& params);
 
 template <>
 OrientationParams read_params(Params& params);
+template <>
+ScaleIntensity read_params(Params& params);
 template <>
 ScaleIntensityRange read_params(Params& params);
 template <>
@@ -44,9 +51,19 @@ BorderPad read_params(Params& params);
 template <>
 Resize read_params(Params& params);
 template <>
-AsDiscreteParams read_params(Params& params);
+CastToTypeParams read_params(Params& params);
+template <>
+EnsureTypeParams read_params(Params& params);
+template <>
+Activations read_params(Params& params);
+template <>
+AsDiscrete read_params(Params& params);
 template <>
 KeepLargestConnectedComponent read_params(Params& params);
+template <>
+FillHoles read_params(Params& params);
+template <>
+RemoveSmallObjects read_params(Params& params);
 template <>
 LabelToContourParams read_params(Params& params);
 

@@ -31,9 +31,24 @@ class Run {
   }
 
   DeviceVolume input(const char* name = "input") {
-    return upload_array(case_.entry.at(name), affine_of(case_.entry.at(name)));
+    return upload_array(read_array(folder_, case_.entry.at(name)), affine_of(case_.entry.at(name)));
   }
-  DeviceVolume input_on(const char* name, const Affine& affine) { return upload_array(case_.entry.at(name), affine); }
+  DeviceVolume input_on(const char* name, const Affine& affine) {
+    return upload_array(read_array(folder_, case_.entry.at(name)), affine);
+  }
+  /// Without the channel's.
+  std::size_t input_dimensions() const { return case_.entry.at("input").at("shape").size() - 1; }
+  /// A 2D image [C,X,Y] as the volume [C,X,Y,1], and the result of such a volume as an image again.
+  DeviceVolume flat_input() {
+    test::NpyArray array = read_array(folder_, case_.entry.at("input"));
+    if (array.shape.size() != 3) fail(Code::internal, "not an image of two dimensions");
+    array.shape.push_back(1);
+    return upload_array(std::move(array), affine_of(case_.entry.at("input")));
+  }
+  void put_flat(const std::string& name, const DeviceVolume& volume) {
+    put(name, volume);
+    results_.at(name).array.shape.pop_back();
+  }
   std::filesystem::path input_file() const { return folder_ / case_.entry.at("input").at("file").get<std::string>(); }
 
   void put(const std::string& name, const DeviceVolume& volume) {
@@ -54,8 +69,7 @@ class Run {
   Results results() && { return std::move(results_); }
 
  private:
-  DeviceVolume upload_array(const Json& entry, const Affine& affine) {
-    test::NpyArray array = read_array(folder_, entry);
+  DeviceVolume upload_array(test::NpyArray array, const Affine& affine) {
     if (array.shape.size() != 4) fail(Code::unimplemented, "images of ", array.shape.size() - 1, " dimensions");
     inputs_.push_back(test::to_volume(std::move(array), affine));
     return upload(inputs_.back(), workspace_);

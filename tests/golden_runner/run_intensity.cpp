@@ -4,6 +4,10 @@
 namespace voxd::golden {
 namespace {
 
+void scaled(Run& run) {
+  run.put("output", scale_intensity(run.input(), run.params<ScaleIntensity>(), run.workspace()));
+}
+
 void range(Run& run) {
   run.put("output", scale_intensity_range(run.input(), run.params<ScaleIntensityRange>(), run.workspace()));
 }
@@ -22,6 +26,7 @@ void normalized(Run& run) {
 Runners intensity_runners() {
   return {
       {"NormalizeIntensity", normalized},
+      {"ScaleIntensity", scaled},
       {"ScaleIntensityRange", range},
       {"ScaleIntensityRangePercentiles", percentiles},
   };

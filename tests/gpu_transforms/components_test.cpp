@@ -188,6 +188,28 @@ TEST_CASE("a label that does not occur, or that the type cannot hold, changes no
   }
 }
 
+TEST_CASE("channels may be counted from the end, and without labels those with a positive sum are cleaned",
+          "[components]") {
+  HostVolume volume = Random(81).labels(DType::f32, 3, {7, 8, 9}, 1, 0.9);
+  const auto channel_differs = [&](const Params& params, int channel) {
+    bool differs = false;
+    on_every_backend(
+        volume, [&](const DeviceVolume& v, Workspace& w) { return keep_largest_connected_component(v, params, w); },
+        [&](const HostVolume& result) {
+          const auto first = static_cast<std::ptrdiff_t>(channel) * 504;
+          differs = !std::equal(result.as<float>().begin() + first, result.as<float>().begin() + first + 504,
+                                volume.as<float>().begin() + first);
+        });
+    return differs;
+  };
+  REQUIRE(channel_differs(keep({-1}), 2));
+  REQUIRE_FALSE(channel_differs(keep({-1}), 1));
+  REQUIRE(channel_differs({}, 2));
+  volume.as<float>()[2 * 504 + 3] = -1e6f;
+  REQUIRE_FALSE(channel_differs({}, 2));
+  REQUIRE(channel_differs({}, 1));
+}
+
 TEST_CASE("the result is the same however the threads come by", "[components]") {
   const HostVolume volume =
       Random(75).labels(DType::u8, 1, {60, 60, 60}, 1, 0.88);  // near percolation: large ragged components
@@ -211,6 +233,7 @@ TEST_CASE("wrong connectivities, numbers, channels, labels and types are refused
   REQUIRE_THROWS_WITH(run(volume, keep({1}, 4)), Catch::Contains("connectivity: 4"));
   REQUIRE_THROWS_WITH(run(volume, keep({1}, 3, 0)), Catch::Contains("num_components: 0"));
   REQUIRE_THROWS_WITH(run(onehot, keep({2})), Catch::Contains("applied_labels: 2"));
+  REQUIRE_THROWS_WITH(run(onehot, keep({-3})), Catch::Contains("applied_labels: -3"));
   REQUIRE_THROWS_WITH(run(Random(78).labels(DType::i64, 1, {4, 4, 4}, 1, 0.5), keep({1})), Catch::Contains("int64"));
   HostVolume soft = Random(79).labels(DType::f32, 1, {4, 4, 4}, 1, 0.5);
   soft.as<float>()[3] = 0.5f;
@@ -219,7 +242,7 @@ TEST_CASE("wrong connectivities, numbers, channels, labels and types are refused
                       Catch::Contains("32768 voxels along Z"));
 }
 
-TEST_CASE("components hold the output, a bit per voxel, 8 bytes per row and 12 per run", "[components]") {
+TEST_CASE("components hold the output, two bits per voxel, 8 bytes per row and 12 per run", "[components]") {
   const HostVolume volume = Random(80).labels(DType::u8, 1, {30, 30, 64}, 1, 0.9);
   const std::int64_t runs = [&] {
     std::int64_t count = 0;
@@ -229,5 +252,5 @@ TEST_CASE("components hold the output, a bit per voxel, 8 bytes per row and 12 p
   }();
   const std::int64_t peak = peak_bytes_of(
       volume, [](const DeviceVolume& v, Workspace& w) { return keep_largest_connected_component(v, keep({1}), w); });
-  REQUIRE(peak <= 30 * 30 * 64 + 30 * 30 * 64 / 8 + 8 * (30 * 30 + 1) + 12 * runs + 1024);
+  REQUIRE(peak <= 30 * 30 * 64 + 30 * 30 * 64 / 4 + 8 * (30 * 30 + 1) + 12 * runs + 1024);
 }

@@ -69,6 +69,16 @@ std::vector<Kind> kinds() {
          return keep_largest_connected_component(v, keep_largest(std::nullopt), w);
        },
        [](std::int32_t, const Int3& size) { return keep_largest_connected_component_scratch_bytes(size); }, true},
+      {"fill holes", DType::u8,
+       [](const DeviceVolume& v, Workspace& w) {
+         return fill_holes(v, {.applied_labels = std::vector{1}, .connectivity = 3}, w);
+       },
+       fill_holes_scratch_bytes, true},
+      {"remove small objects", DType::u8,
+       [](const DeviceVolume& v, Workspace& w) { return remove_small_objects(v, {}, w); },
+       remove_small_objects_scratch_bytes, true},
+      {"scale intensity", DType::f32, [](const DeviceVolume& v, Workspace& w) { return scale_intensity(v, {}, w); },
+       scale_intensity_scratch_bytes, true},
       {"contour", DType::u8, label_to_contour, label_to_contour_scratch_bytes, true},
       {"foreground box", DType::f32,
        [](const DeviceVolume& v, Workspace& w) {
@@ -126,4 +136,7 @@ TEST_CASE("scratch memory that does not fit 63 bits is refused", "[scratch]") {
   REQUIRE_THROWS_AS(label_to_contour_scratch_bytes(2'000'000'000, huge), Error);
   REQUIRE_THROWS_AS(foreground_box_scratch_bytes(2'000'000'000, huge), Error);
   REQUIRE_THROWS_AS(normalize_intensity_scratch_bytes(1, huge), Error);
+  REQUIRE_THROWS_AS(fill_holes_scratch_bytes(1, huge), Error);
+  REQUIRE_THROWS_AS(remove_small_objects_scratch_bytes(1, huge), Error);
+  REQUIRE_THROWS_AS(scale_intensity_scratch_bytes(1, huge), Error);
 }

@@ -158,10 +158,12 @@ TEST_CASE("parameters that MONAI would refuse, or voxd does not support, are ref
   CHECK_THAT(refusal(Resize{}, R"({"spatial_size": [6, 6, 6], "mode": "bicubic"})"),
              Contains("mode: ") && Contains("bicubic"));
   CHECK_THAT(refusal(OrientationParams{}, R"({"axcodes": "RAX"})"), Contains("axcodes: ") && Contains("RAX"));
-  CHECK_THAT(refusal(AsDiscreteParams{}, R"({"threshold": 0.5})"), Contains("threshold: 0.5 is not supported"));
-  CHECK_THAT(refusal(AsDiscreteParams{}, R"({"argmax": true, "to_onehot": 4})"),
-             Contains("to_onehot: 4 is not supported"));
-  CHECK_THAT(refusal(AsDiscreteParams{}, R"({})"), Contains("argmax: only argmax=True"));
+  CHECK_THAT(refusal(AsDiscrete{}, R"({"rounding": "torchrounding", "threshold": 0.5})"),
+             Contains("rounding: cannot round what threshold has made"));
+  CHECK_THAT(refusal(AsDiscrete{}, R"({"to_onehot": true})"), Contains("to_onehot: expected a whole number"));
+  CHECK_THAT(refusal(Activations{}, R"({"softmax": true, "dim": 1})"), Contains("dim: only dim=0 is supported"));
+  CHECK_THAT(refusal(ScaleIntensity{}, R"({"minv": "low"})"), Contains("minv: expected a number"));
+  CHECK_THAT(refusal(CastToTypeParams{}, R"({"dtype": "float16"})"), Contains("dtype: 'float16' is not supported"));
   CHECK_THAT(refusal(KeepLargestConnectedComponent{}, R"({"connectivity": 4})"),
              Contains("connectivity: expected 1, 2 or 3, found 4"));
   CHECK_THAT(refusal(NormalizeIntensity{}, R"({"subtrahend": [1, 2]})"),

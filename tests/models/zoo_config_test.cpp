@@ -56,7 +56,7 @@ TEST_CASE("each real bundle of the zoo is read, or refused for what it needs and
        "deepedit_transforms[0]._target_: 'scripts.transforms.OrientationGuidanceMultipleLabelDeepEditd' is the "
        "bundle's own Python code"},
       {"swin_unetr_btcv_segmentation", "the transform 'Spacingd' is not supported"},
-      {"ventricular_short_axis_3label", "the transform 'ScaleIntensityd' is not supported"},
+      {"ventricular_short_axis_3label", "the inferer 'SliceInferer' is not supported"},
       {"vista3d", "the transform 'Spacingd' is not supported"},
       {"wholeBody_ct_segmentation", "preprocessing.transforms[4]._target_: the transform 'Spacingd' is not supported"},
       {"wholeBrainSeg_Large_UNEST_segmentation", "is not supported"},

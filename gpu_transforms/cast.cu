@@ -1,0 +1,61 @@
+#include "gpu_transforms/device_volume.h"
+#include "gpu_transforms/flat_rows.h"
+
+// What C++ leaves undefined, a floating-point value beyond the integer's range, is defined here as torch's CPU code
+// does it: the value becomes 64 bit (for uint8, uint32, uint64, int64) or 32 bit (for the others), the most negative
+// number where it does not fit, and of that the low bits are taken.
+namespace voxd {
+namespace {
+
+VOXD_HD std::int32_t whole32(double value) {
+  const bool fits = value > -2147483649.0 && value < 2147483648.0;
+  return fits ? static_cast<std::int32_t>(value) : -2147483647 - 1;
+}
+
+VOXD_HD std::int64_t whole64(double value) {
+  const bool fits = value >= -9223372036854775808.0 && value < 9223372036854775808.0;
+  return fits ? static_cast<std::int64_t>(value) : -9223372036854775807 - 1;
+}
+
+template <class To, class From>
+VOXD_HD To converted(From value) {
+  if constexpr (std::is_integral_v<To> && std::is_floating_point_v<From>) {
+    if constexpr (std::is_same_v<To, std::uint64_t>) {
+      if (value >= static_cast<From>(9223372036854775808.0))
+        return static_cast<To>(whole64(value - static_cast<From>(9223372036854775808.0))) ^ (std::uint64_t{1} << 63);
+    }
+    if constexpr (sizeof(To) >= 8 || std::is_same_v<To, std::uint8_t> || std::is_same_v<To, std::uint32_t>) {
+      return static_cast<To>(whole64(value));
+    } else {
+      return static_cast<To>(whole32(value));
+    }
+  } else {
+    return static_cast<To>(value);
+  }
+}
+
+template <class From, class To>
+struct CastFlat {
+  const From* in;
+  To* out;
+  VOXD_HD CastFlat at(std::int64_t i) const { return {in + i, out + i}; }
+  VOXD_HD void operator()(std::int32_t z) const { out[z] = converted<To>(in[z]); }
+};
+
+}  // namespace
+
+DeviceVolume cast_to(const DeviceVolume& volume, DType dtype, Workspace& workspace) {
+  if (volume.dtype() == dtype) return volume;
+  DeviceVolume result(dtype, volume.channels(), volume.geometry(), workspace);
+  visit_dtype(volume.dtype(), [&](auto from) {
+    visit_dtype(dtype, [&](auto to) {
+      using From = decltype(from);
+      using To = decltype(to);
+      for_each_flat(workspace.stream(), volume.count(),
+                    CastFlat<From, To>{volume.data<From>(), result.mutable_data<To>()});
+    });
+  });
+  return result;
+}
+
+}  // namespace voxd
