@@ -9,6 +9,9 @@
 #include <cuda/atomic>
 #include <cuda/std/bit>
 #endif
+#if defined(__AVX2__) && !defined(__CUDACC__)
+#include <immintrin.h>
+#endif
 
 // What a function object that runs on either device may use: integer atomics and bit tricks under one name.
 // This file and parallel.h are the only ones that know which compiler reads them.
@@ -96,6 +99,23 @@ VOXD_HD inline int set_bits(std::uint64_t word) {
   return cuda::std::popcount(word);
 #else
   return std::popcount(word);
+#endif
+}
+
+/// The 64 flags (bytes that are 0 or 1, 8-byte aligned) as one word, the first as its lowest bit.
+VOXD_HD inline std::uint64_t word_of_flags(const std::uint64_t* flags) {
+#if defined(__AVX2__) && !defined(__CUDACC__)
+  // The instruction takes the highest bit of every byte.
+  const auto half = [flags](int i) {
+    __m256i bytes = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(flags) + i);
+    return std::uint64_t{static_cast<std::uint32_t>(_mm256_movemask_epi8(_mm256_slli_epi16(bytes, 7)))};
+  };
+  return half(0) | half(1) << 32;
+#else
+  // The product moves byte i's bit to position 56 + i; no two bits meet.
+  std::uint64_t word = 0;
+  for (int i = 0; i < 8; ++i) word |= (flags[i] * 0x0102040810204080u >> 56) << (8 * i);
+  return word;
 #endif
 }
 

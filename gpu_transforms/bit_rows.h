@@ -32,21 +32,19 @@ inline BitRowsMemory allocate_bit_rows(std::int64_t rows, std::int32_t nz, Works
   return {memory, {memory.get(), rows, nz}};
 }
 
-/// Eight bytes that are 0 or 1 -> eight bits, first byte first. The product moves byte i's bit to position 56 + i; no
-/// two bits meet.
-VOXD_HD inline std::uint64_t bits_of_bytes(std::uint64_t bytes) { return bytes * 0x0102040810204080u >> 56; }
-
 /// Eight bits -> eight bytes that are 0 or 1.
 VOXD_HD inline std::uint64_t bytes_of_bits(std::uint64_t bits) {
   const std::uint64_t one_each = bits * 0x0101010101010101u & 0x8040201008040201u;
   return (one_each + 0x7f7f7f7f7f7f7f7fu) >> 7 & 0x0101010101010101u;
 }
 
-/// The 64 flags (bytes 0 or 1, 8-byte aligned) as one word.
-VOXD_HD inline std::uint64_t word_of_flags(const std::uint64_t* flags) {
-  std::uint64_t word = 0;
-  for (int i = 0; i < 8; ++i) word |= bits_of_bytes(flags[i]) << (8 * i);
-  return word;
+/// A word as 64 flags (bytes 0 or 1). Most words of a mask's edge, or of what is to be changed, are empty.
+VOXD_HD inline void flags_of_word(std::uint64_t word, std::uint64_t* flags) {
+  if (word == 0) {
+    for (int i = 0; i < 8; ++i) flags[i] = 0;
+  } else {
+    for (int i = 0; i < 8; ++i) flags[i] = bytes_of_bits(word >> (8 * i) & 0xff);
+  }
 }
 
 /// Sets bits first..last of a row.
@@ -112,15 +110,22 @@ struct ChangeRow {
     const std::int32_t words = bits.words_per_row(), nz = bits.nz;
     auto* flags = reinterpret_cast<std::uint64_t*>(team.scratch);
     const std::uint64_t* row = bits.row(r);
-    team.each(words, [=](std::int32_t w) {
-      for (int i = 0; i < 8; ++i) flags[8 * w + i] = bytes_of_bits(row[w] >> (8 * i) & 0xff);
-    });
-    team.sync();
-    const auto* flag = reinterpret_cast<const std::uint8_t*>(team.scratch);
     const T* from = in + r * nz;
     T* to = out + r * nz;
+    std::uint64_t any = 0;
+    for (std::int32_t w = 0; w < words; ++w) any |= row[w];
+    if (any == 0) {
+      if (to != from) team.each(nz, [=](std::int32_t z) { to[z] = from[z]; });
+      return;
+    }
+    team.each(words, [=](std::int32_t w) { flags_of_word(row[w], flags + 8 * w); });
+    team.sync();
+    const auto* flag = reinterpret_cast<const std::uint8_t*>(team.scratch);
     const Change changed = change;
-    team.each(nz, [=](std::int32_t z) { to[z] = flag[z] != 0 ? changed(from[z]) : from[z]; });
+    team.each(nz, [=](std::int32_t z) {
+      const T value = from[z], other = changed(value);  // both always, so that the loop vectorises
+      to[z] = flag[z] != 0 ? other : value;
+    });
   }
 };
 

@@ -135,15 +135,16 @@ struct MergeRows {
     std::int64_t a_begun = row_begin[row], b_begun = row_begin[other];  // run 0 of the word, if it begins there
     if (b_begun == row_begin[other + 1]) return;
     for (std::int32_t w = 0; w < words; ++w) {
+      if ((a[w] | b[w]) == 0) continue;
       const std::uint64_t a_starts = starts(a, w), b_starts = starts(b, w);
-      if (diagonal) {
-        const std::uint64_t after = a_starts >> 1 | (w + 1 < words ? starts(a, w + 1) << 63 : 0);
-        const std::uint64_t beside = a[w] | a[w] << 1 | (w > 0 ? a[w - 1] >> 63 : 0);
-        // Bit i: a run of `a` begins at i + 1, beside or in a run of `b`.
-        unite_at(after & b[w], a_starts, a_begun + 1, b_starts, b_begun);
-        unite_at(b_starts & beside, a_starts, a_begun, b_starts, b_begun);
-      } else {
+      const std::uint64_t before = a[w] << 1 | (w > 0 ? a[w - 1] >> 63 : 0);
+      const std::uint64_t after = a[w] >> 1 | (w + 1 < words ? a[w + 1] << 63 : 0);
+      if (!diagonal) {
         unite_at((a_starts & b[w]) | (b_starts & a[w]), a_starts, a_begun, b_starts, b_begun);
+      } else if (((a[w] | before | after) & b[w]) != 0) {
+        // Where a run of `a` begins one voxel after a voxel of `b`, then where a run of `b` begins in or behind one.
+        unite_at(after & ~a[w] & b[w], a_starts, a_begun + 1, b_starts, b_begun);
+        unite_at((a[w] | before) & b_starts, a_starts, a_begun, b_starts, b_begun);
       }
       a_begun += set_bits(a_starts);
       b_begun += set_bits(b_starts);

@@ -35,7 +35,10 @@ struct PackMask {
     std::uint32_t* raise = not_binary;
     team.each(words, [=](std::int32_t w) {
       out[w] = word_of_flags(reinterpret_cast<const std::uint64_t*>(flags) + 8 * w);
-      if (word_of_flags(reinterpret_cast<const std::uint64_t*>(strange) + 8 * w) != 0) atomic_store(raise, 1u);
+      const auto* eight = reinterpret_cast<const std::uint64_t*>(strange) + 8 * w;
+      std::uint64_t any = 0;
+      for (int i = 0; i < 8; ++i) any |= eight[i];
+      if (any != 0) atomic_store(raise, 1u);
     });
   }
 };
@@ -74,7 +77,7 @@ struct MaskContour {
     const int reach_x = neighbours.reach_x;
     team.each(words, [=](std::int32_t w) {
       std::uint64_t all = 0;
-      if (interior) {
+      if (interior && row[w] != 0) {
         all = ~all;
         for (int dx = -reach_x; dx <= reach_x; ++dx)
           for (int dy = -1; dy <= 1; ++dy) all &= row[(std::int64_t{dx} * ny + dy) * words + w];
@@ -86,7 +89,7 @@ struct MaskContour {
       const std::uint64_t before = core[w] << 1 | (w > 0 ? core[w - 1] >> 63 : 0);
       const std::uint64_t after = core[w] >> 1 | (w + 1 < words ? core[w + 1] << 63 : 0);
       const std::uint64_t contour = row[w] & ~(core[w] & before & after);
-      for (int i = 0; i < 8; ++i) bytes[8 * w + i] = bytes_of_bits(contour >> (8 * i) & 0xff);
+      flags_of_word(contour, bytes + 8 * w);
     });
     team.sync();
     T* to = out + r * nz;

@@ -8,11 +8,14 @@ namespace voxd {
 
 /// e^x within 1 ulp; NaN, infinities, overflow to infinity and gradual underflow as IEEE arithmetic has them. Plain
 /// arithmetic without branches or fused operations: vectorises, and gives the same bits on every backend.
-VOXD_HD inline float exponential(float x) {
-  // e^x = 2^n * e^r with n whole and |r| <= ln(2) / 2. Beyond the limits the result is 0 or infinite in any case; the
-  // comparisons let NaN through.
-  x = x < -104.0f ? -104.0f : x;
-  x = x > 89.0f ? 89.0f : x;
+VOXD_HD inline float exponential(float given) {
+  // e^x = 2^n * e^r with n whole and |r| <= ln(2) / 2. Beyond +-104 the result is 0 or infinite in any case. What
+  // would become branches with comparisons of floats, and keep loops from being vectorised, is done on their bits; NaN
+  // stays as it is.
+  constexpr std::uint32_t kMost = 0x42d00000u, kInfinity = 0x7f800000u;  // 104
+  const std::uint32_t bits = bits_of_float(given), magnitude = bits & 0x7fffffffu;
+  const std::uint32_t limited = magnitude < kMost ? magnitude : kMost;
+  const float x = float_of_bits((magnitude > kInfinity ? magnitude : limited) | (bits & 0x80000000u));
   // Adding 1.5 * 2^23 rounds to a whole number and leaves it in the low bits.
   constexpr float kRounder = 12582912.0f;
   const float shifted = x * 1.44269504f + kRounder;

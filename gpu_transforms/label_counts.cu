@@ -6,6 +6,15 @@
 namespace voxd {
 namespace {
 
+constexpr std::int32_t kBlock = 64;
+
+template <class T>
+VOXD_HD bool all_equal(const T* block, T value) {
+  std::int32_t different = 0;
+  for (std::int32_t i = 0; i < kBlock; ++i) different |= block[i] != value ? 1 : 0;
+  return different == 0;
+}
+
 template <class T>
 struct CountRow {
   const T* in;
@@ -18,7 +27,9 @@ struct CountRow {
     const T* row = in + part.begin;
     for (std::int32_t begin = 0, end = 0; begin < part.length; begin = end) {
       const T value = row[begin];
-      for (end = begin + 1; end < part.length && row[end] == value;) ++end;
+      end = begin + 1;
+      while (end + kBlock <= part.length && all_equal(row + end, value)) end += kBlock;
+      while (end < part.length && row[end] == value) ++end;
       const std::int32_t label = label_of(value, cut);
       if (label != 0) atomic_add(counts + label, static_cast<std::uint64_t>(end - begin));
     }
