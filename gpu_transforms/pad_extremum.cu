@@ -1,8 +1,10 @@
+#include <algorithm>
+
 #include "gpu_transforms/pad_extremum.h"
 #include "gpu_transforms/parallel.h"
 
-// Along X and Y the extremum of many neighbouring lines is formed at once. Along Z, where a line is a row,
-// it is halved until one voxel is left: the order is free, as a minimum or maximum has no rounding.
+// Along X and Y the extremum of many neighbouring lines is formed at once. Along Z, where a line is a row, its pieces
+// are joined, and the result is halved until one voxel is left: the order is free, as an extremum has no rounding.
 namespace voxd {
 namespace {
 
@@ -46,6 +48,8 @@ struct PadAcross {
   }
 };
 
+constexpr std::int32_t kWidth = 32;  ///< a row is reduced to this many voxels, which are then halved
+
 template <class T, bool kLargest>
 struct PadAlong {
   T* out;
@@ -56,15 +60,16 @@ struct PadAlong {
     T* best = reinterpret_cast<T*>(team.scratch);
     T* row = out + r * axis.length;
     const T* inside = row + axis.before;
-    std::int32_t n = axis.inside, half = (n + 1) / 2;
-    team.each(half, [=](std::int32_t i) {
-      best[i] = i + half < n ? Extremum<T, kLargest>::of(inside[i], inside[i + half]) : inside[i];
-    });
+    const std::int32_t n = axis.inside;
+    team.each(kWidth, [=](std::int32_t i) { best[i] = inside[i < n ? i : 0]; });
+    for (std::int32_t z = kWidth; z < n; z += kWidth) {
+      // The last piece begins early enough to be whole: what is met twice changes nothing.
+      const T* piece = inside + (z + kWidth <= n ? z : n - kWidth);
+      team.each(kWidth, [=](std::int32_t i) { best[i] = Extremum<T, kLargest>::of(best[i], piece[i]); });
+    }
     team.sync();
-    while (half > 1) {
-      n = half;
-      half = (n + 1) / 2;
-      team.each(n - half, [=](std::int32_t i) { best[i] = Extremum<T, kLargest>::of(best[i], best[i + half]); });
+    for (std::int32_t half = kWidth / 2; half > 0; half /= 2) {
+      team.each(half, [=](std::int32_t i) { best[i] = Extremum<T, kLargest>::of(best[i], best[i + half]); });
       team.sync();
     }
     T* after = row + axis.before + axis.inside;
@@ -88,8 +93,7 @@ void pad(T* out, std::int64_t channels, const std::array<BoxAxis, 3>& axes, Stre
   pad_across<T, kLargest>(out, channels, x, plane, stream);
   pad_across<T, kLargest>(out, channels * x.length, y, row, stream);
   if (z.inside < z.length)
-    parallel::for_each_team(stream, rows, z.length, static_cast<std::size_t>(z.inside) * sizeof(T),
-                            PadAlong<T, kLargest>{out, z});
+    parallel::for_each_team(stream, rows, z.length, kWidth * sizeof(T), PadAlong<T, kLargest>{out, z});
 }
 
 }  // namespace

@@ -2,6 +2,8 @@
 
 #include <cstring>
 
+#include "gpu_transforms/fused.h"
+#include "gpu_transforms/gaussian_smooth.h"
 #include "gpu_transforms/intensity.h"
 #include "gpu_transforms/labels.h"
 #include "gpu_transforms/simt.h"
@@ -127,6 +129,41 @@ TEST_CASE("crops and moves of axes reach rows beyond 2^31", "[large]") {
     check_corner(
         Random().intensities(DType::u8, 1, {8, 8, kSize[2]}, false), kSize, 3, 3,
         [&](const DeviceVolume& volume, Workspace& workspace) { return orientation(volume, axcodes, workspace); });
+}
+
+TEST_CASE("padding reaches rows beyond 2^31", "[large]") {
+  const std::vector<int> after_x = {0, 1, 0, 0, 0, 0}, after_y = {0, 0, 0, 1, 0, 0}, around_z = {0, 0, 0, 0, 3, 1};
+  const auto check = [](const std::vector<int>& border, PadMode mode, int run_rows) {
+    INFO(name_of(mode));
+    check_corner(corner_of(DType::u8, 1), kSize, run_rows, 2, [&](const DeviceVolume& volume, Workspace& workspace) {
+      return border_pad(volume, {border, {mode, 0}}, workspace);
+    });
+  };
+  for (const PadMode mode : {PadMode::edge, PadMode::symmetric})
+    for (const auto& border : {after_x, after_y, around_z}) check(border, mode, 3);
+  check(around_z, PadMode::maximum, 3);
+  check(after_y, PadMode::maximum, kCorner[1] + 1);  // 0, as beyond the corner, is no maximum
+}
+
+TEST_CASE("smoothing reads and writes rows beyond 2^31", "[large]") {
+  check_corner(corner_of(DType::f32, 1), kSize, 5, 3, [](const DeviceVolume& volume, Workspace& workspace) {
+    return gaussian_smooth(volume, {0.3, 0.3, 0.3}, workspace);
+  });
+}
+
+TEST_CASE("scaling, cropping and resizing at once reads and writes rows beyond 2^31", "[large]") {
+  if (!has_simt()) return;
+  Job job(1);
+  DeviceVolume volume(DType::u8, 1, {kSize, identity_affine()}, job.workspace());
+  for (int x = kSize[0] - 12; x < kSize[0]; ++x)
+    std::memset(volume.mutable_data<std::uint8_t>() + row_of(kSize, 0, x, kSize[1] - 12) * kSize[2], 5, 12 * kSize[2]);
+  const Box box = {{0, 0, 1}, kSize};
+  const DeviceVolume result = scale_crop_resize_area(volume, {.a_min = 0, .a_max = 10, .b_min = {}, .b_max = {}}, box,
+                                                     0, {kSize[0] - 1, kSize[1] - 1, kSize[2] - 1}, job.workspace());
+  job.finish();
+  REQUIRE(result.count() > kBeyond);
+  CHECK(result.data<float>()[result.count() - 1] == 0.5f);
+  CHECK(result.data<float>()[result.count() - kSize[2] + 1] == 0.5f);
 }
 
 TEST_CASE("another axis becomes Z beyond 2^31", "[large]") {

@@ -6,7 +6,7 @@
 
 using namespace voxd;
 using voxd::test::Bench;
-using voxd::test::on_every_backend;
+using voxd::test::on_every_cpu_backend;
 
 namespace {
 
