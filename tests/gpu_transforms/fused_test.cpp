@@ -134,6 +134,26 @@ TEST_CASE("the foreground of a scaled volume is found without the volume", "[fus
   }
 }
 
+TEST_CASE("the foreground of a scaled volume begins at the very number that scales to more than 0", "[fused]") {
+  Random random(125);
+  CAPTURE(random.seed());
+  for (int round = 0; round < 300; ++round) {
+    const ScaleIntensityRange scaling = some_scaling(random);
+    const double range = scaling.a_max - scaling.a_min, shift = scaling.b_min.value_or(0),
+                 factor = scaling.b_min ? *scaling.b_max - shift : 1;
+    // Where it turns from <= 0 to > 0, or back, and the numbers around.
+    float number = static_cast<float>(range == 0 ? scaling.a_min : scaling.a_min - shift * range / factor);
+    HostVolume volume = make_host_volume(DType::f32, 1, {{1, 1, 201}, identity_affine()});
+    for (int i = 0; i < 100; ++i) number = std::nextafter(number, -INFINITY);
+    for (float& v : volume.as<float>()) number = std::nextafter(v = number, INFINITY);
+    Bench bench("serial", make_cpu_stream(Backend::serial));
+    Workspace& w = bench.workspace();
+    const DeviceVolume v = upload(volume, w);
+    CAPTURE(round, scaling.a_min, scaling.a_max, shift, factor);
+    REQUIRE(scaled_foreground_box(v, scaling, {}, w) == foreground_box(scale_intensity_range(v, scaling, w), {}, w));
+  }
+}
+
 TEST_CASE("the scaled volume is never in memory", "[fused]") {
   const HostVolume volume = Random(123).intensities(DType::i16, 1, {60, 50, 40});
   const ScaleIntensityRange scaling{.a_min = -57, .a_max = 164, .b_min = 0.0, .b_max = 1.0, .clip = true};
