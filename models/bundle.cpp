@@ -118,18 +118,6 @@ std::string input_key_of(const Config& config) {
   return keys.front();
 }
 
-void check_inferer(const Config& config) {
-  if (!config.raw("inferer")) return;  // MONAI's evaluator then takes a SimpleInferer
-  const ConfigValue value = config.resolve("inferer");
-  const auto* component = value.as<ComponentRef>();
-  if (!component) fail(Code::unimplemented, config.where("inferer"), ": expected a component, found ", to_text(value));
-  Params inferer(config, component->id);
-  if (inferer.target() != "SimpleInferer")
-    inferer.refuse(Code::unimplemented, "_target_",
-                   "the inferer '" + inferer.target() + "' is not supported, only SimpleInferer");
-  inferer.finish();
-}
-
 /// What voxd uses of metadata.json; everything in it is optional and descriptive, so nothing else is looked at.
 struct Metadata {
   std::string version, task, description;
@@ -256,7 +244,7 @@ Bundle read_bundle(const fs::path& folder, bool cuda) {
   if (bundle.input_key != network_input)
     fail(Code::unimplemented, inference.where("preprocessing"), ": the network is given the item '", network_input,
          "', but the image arrives as '", bundle.input_key, "'");
-  check_inferer(inference);
+  bundle.inferer = read_inferer(inference);
   chain.add_item(network_output);
   if (inference.raw("postprocessing")) bundle.post = read_steps(inference, "postprocessing", chain);
   if (saved_keys(inference, bundle.pre).size())
@@ -290,7 +278,8 @@ Bundle read_bundle(const fs::path& folder, bool cuda) {
   description.ends_on_input_grid = ends_on_input_grid(bundle.pre, bundle.post);
   bundle.network_file = folder / "models" / "model.ts";
   bundle.network_sha256 = serving.sha256;
-  bundle.warm_up_size = serving.warm_up_size.value_or(NetworkOptions{}.warm_up_size);
+  const NetworkOptions usual;
+  bundle.warm_up_size = serving.warm_up_size.value_or(bundle.inferer->input_size().value_or(usual.warm_up_size));
   return bundle;
 }
 

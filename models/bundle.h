@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <string>
 
+#include "models/inferer.h"
 #include "models/pipeline.h"
 #include "models/steps/step.h"
 
@@ -14,6 +15,7 @@ struct Bundle {
   std::string input_key;    ///< where the images go
   std::string network_key;  ///< what the network is given; it answers under "pred"
   Steps pre, post;
+  std::unique_ptr<const Inferer> inferer;
   std::filesystem::path network_file;
   std::string network_sha256;  ///< empty: any
   Int3 warm_up_size{};

@@ -15,10 +15,16 @@ class Network {
  public:
   virtual ~Network() = default;
   /// [C,X,Y,Z] float32 on the context's stream -> [C',X',Y',Z'] float32, on the same stream, with the input's affine.
-  /// The batch axis of 1 is added and removed here. Throws Error{invalid_argument} when the network refuses the shape,
-  /// with its first line of reason.
-  virtual DeviceVolume forward(const DeviceVolume& input, JobContext& context) const = 0;
+  /// Throws as forward_batch does.
+  DeviceVolume forward(const DeviceVolume& input, JobContext& context) const {
+    return forward_batch(input, 1, context);
+  }
+  /// The same for several inputs of one size at once, one after the other in memory: [batch*C,X,Y,Z] ->
+  /// [batch*C',X',Y',Z']. The network sees a batch axis. Throws Error{invalid_argument} when the network refuses the
+  /// shape, with its first line of reason.
+  virtual DeviceVolume forward_batch(const DeviceVolume& inputs, std::int32_t batch, JobContext& context) const = 0;
   /// Bytes that forward() needs beside its input, for an input of that size: measured at warm-up and scaled by voxels.
+  /// A batch needs as much for each of its inputs.
   virtual std::int64_t peak_bytes(std::int32_t channels, const Int3& size) const = 0;
   /// Channels that forward() returns, learnt at warm-up.
   virtual std::int32_t output_channels() const = 0;
@@ -26,8 +32,9 @@ class Network {
 
 struct NetworkOptions {
   std::int32_t input_channels = 1;
-  Int3 warm_up_size{64, 64, 64};  ///< run twice at load, so that the first job does not pay for graph optimisation
-  int device = -1;                ///< CUDA ordinal, -1 for the CPU
+  Int3 warm_up_size{64, 64, 64};   ///< run twice at load, so that the first job does not pay for graph optimisation
+  int device = -1;                 ///< CUDA ordinal, -1 for the CPU
+  std::int32_t warm_up_batch = 1;  ///< inputs at once
 };
 
 /// Loads a TorchScript file, freezes it and warms it up. A model file is code: load only what the operator put there.

@@ -215,7 +215,7 @@ class BundlePipeline final : public Pipeline {
 
   void infer(Dictionary& dictionary, JobContext& context) const {
     Dictionary::Item& image = dictionary.at(bundle_.network_key);
-    DeviceVolume output = network_->forward(image.volume, context);
+    DeviceVolume output = bundle_.inferer->run(*network_, image.volume, context);
     dictionary.items["pred"] = {std::move(output), {}};
     release_network_input(dictionary);
     context.report(Stage::network, 1);
@@ -223,9 +223,7 @@ class BundlePipeline final : public Pipeline {
 
   void plan_network(PlannedDictionary& dictionary, MemoryPlan& plan) const {
     const PlannedVolume& input = dictionary.at(bundle_.network_key).volume;
-    PlannedVolume output(DType::f32, network_->output_channels(), input.size, plan);
-    // The output is part of what the network says that it needs.
-    plan.scratch(std::max<std::int64_t>(0, network_->peak_bytes(input.channels, input.size) - output.bytes()));
+    PlannedVolume output = bundle_.inferer->plan(*network_, input, plan);
     dictionary.items["pred"] = {std::move(output), {}};
     release_network_input(dictionary);
   }
@@ -257,7 +255,8 @@ std::shared_ptr<const Network> load_network(const Bundle& bundle, int device) {
     if (const std::string found = sha256_of(bundle.network_file); found != bundle.network_sha256)
       fail(Code::failed_precondition, file, ": its SHA-256 is ", found, ", serving.json says ", bundle.network_sha256);
   try {
-    return load_torchscript(bundle.network_file, {bundle.description.input_channels, bundle.warm_up_size, device});
+    return load_torchscript(bundle.network_file,
+                            {bundle.description.input_channels, bundle.warm_up_size, device, bundle.inferer->batch()});
   } catch (const Error& reason) {
     throw Error(reason.code(), file + ": " + reason.what());
   }

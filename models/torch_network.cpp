@@ -68,25 +68,27 @@ class TorchNetwork final : public Network {
     warm_up();
   }
 
-  DeviceVolume forward(const DeviceVolume& input, JobContext& context) const override {
+  DeviceVolume forward_batch(const DeviceVolume& inputs, std::int32_t batch, JobContext& context) const override {
+    if (batch < 1 || inputs.channels() % batch != 0)
+      fail(Code::internal, "network: ", inputs.channels(), " channels for ", batch, " inputs");
     const OnStream on_stream(context.stream());
     c10::InferenceMode inference;
-    const Int3& size = input.size();
+    const Int3& size = inputs.size();
     // The network must not write to its input; libtorch has no way to say so to from_blob.
-    float* voxels = const_cast<float*>(input.data<float>());
-    const at::Tensor output = run(at::from_blob(voxels, {1, input.channels(), size[0], size[1], size[2]},
+    float* voxels = const_cast<float*>(inputs.data<float>());
+    const at::Tensor output = run(at::from_blob(voxels, {batch, inputs.channels() / batch, size[0], size[1], size[2]},
                                                 at::TensorOptions().dtype(at::kFloat).device(device_)));
     const Geometry geometry{{static_cast<std::int32_t>(output.size(2)), static_cast<std::int32_t>(output.size(3)),
                              static_cast<std::int32_t>(output.size(4))},
-                            input.geometry().affine};
+                            inputs.geometry().affine};
     auto* data = reinterpret_cast<std::byte*>(output.data_ptr<float>());
-    return {DType::f32, static_cast<std::int32_t>(output.size(1)), geometry,
+    return {DType::f32, static_cast<std::int32_t>(batch * output.size(1)), geometry,
             std::shared_ptr<std::byte>(data, [output](std::byte*) {})};
   }
 
   std::int64_t peak_bytes(std::int32_t channels, const Int3& size) const override {
     const Int3& known = options_.warm_up_size;
-    const double known_voxels = static_cast<double>(known[0]) * known[1] * known[2];
+    const double known_voxels = static_cast<double>(known[0]) * known[1] * known[2] * options_.warm_up_batch;
     const auto voxels =
         checked_product({channels, size[0], size[1], size[2]}, "network input") / options_.input_channels;
     return static_cast<std::int64_t>(static_cast<double>(warm_up_peak_) * static_cast<double>(voxels) / known_voxels);
@@ -99,8 +101,8 @@ class TorchNetwork final : public Network {
   void warm_up() {
     c10::InferenceMode inference;
     const Int3& size = options_.warm_up_size;
-    const at::Tensor input =
-        at::zeros({1, options_.input_channels, size[0], size[1], size[2]}, at::TensorOptions().device(device_));
+    const at::Tensor input = at::zeros({options_.warm_up_batch, options_.input_channels, size[0], size[1], size[2]},
+                                       at::TensorOptions().device(device_));
     run(input);
     const TorchMemoryMeter meter;
 #ifdef VOXD_CUDA
@@ -125,17 +127,19 @@ class TorchNetwork final : public Network {
   }
 #endif
 
-  /// [1,C,X,Y,Z] to a contiguous [1,C',X',Y',Z'], both float32.
+  /// [N,C,X,Y,Z] to a contiguous [N,C',X',Y',Z'], both float32.
   at::Tensor run(const at::Tensor& input) const {
     try {
       const c10::IValue answer = module_.forward({input});
       if (!answer.isTensor())
         fail(Code::invalid_argument, "the network returns a ", answer.tagKind(), ", expected one tensor");
       const at::Tensor output = answer.toTensor();
-      if (output.dim() != 5 || output.size(0) != 1)
-        fail(Code::invalid_argument, "the network returns a tensor of shape ", c10::str(output.sizes()),
-             ", expected [1,C,X,Y,Z]");
-      return output.to(at::kFloat).contiguous();
+      if (output.dim() != 5 || output.size(0) != input.size(0))
+        fail(Code::invalid_argument, "the network returns a tensor of shape ", c10::str(output.sizes()), ", expected [",
+             input.size(0), ",C,X,Y,Z]");
+      const at::Tensor voxels = output.to(at::kFloat).contiguous();
+      // A network may hand its input through, whose memory is not its own.
+      return voxels.is_alias_of(input) ? voxels.clone() : voxels;
     } catch (const c10::OutOfMemoryError& error) {
       fail(Code::resource_exhausted, "the network ran out of memory: ", reason_of(error));
     } catch (const c10::Error& error) {

@@ -7,6 +7,7 @@
 #include "gpu_transforms/intensity.h"
 #include "gpu_transforms/labels.h"
 #include "gpu_transforms/spatial.h"
+#include "gpu_transforms/window_grid.h"
 #include "models/params.h"
 
 // From MONAI's parameters to those of gpu_transforms: the one place where they are read, for bundles and for the golden
@@ -66,6 +67,9 @@ template <>
 RemoveSmallObjects read_params(Params& params);
 template <>
 LabelToContourParams read_params(Params& params);
+
+template <>
+SlidingWindows read_params(Params& params);
 
 /// The parameters of a JSON object, all of which must be understood. `where` starts every message. Throws as
 /// read_params does.

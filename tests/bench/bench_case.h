@@ -27,6 +27,7 @@ struct Case {
   Json peer_input = Json::object();
   double target = 0;            ///< times MONAI's speed; 0: none
   bool bound_by_memory = true;  ///< whether bytes in and out say anything
+  double more_bytes = 0;        ///< that are read or written besides those of the inputs and the result
 };
 using Cases = std::vector<Case>;
 
@@ -43,6 +44,7 @@ Sizes cubes_of(std::int32_t n);
 void add_value_cases(const Sizes& sizes, Cases& cases);
 void add_spatial_cases(const Sizes& sizes, Cases& cases);
 void add_label_cases(const Sizes& sizes, Cases& cases);
+void add_window_cases(const Sizes& sizes, Cases& cases);
 void add_chain_cases(const Sizes& sizes, Cases& cases);
 
 // ---- data ----

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from monai import transforms
 from monai.data import MetaTensor
+from monai.inferers import SlidingWindowInferer
 
 warnings.filterwarnings("ignore")
 
@@ -34,7 +35,12 @@ def foreground_box(image):
     return transforms.CropForeground().compute_bounding_box(image)
 
 
-OWN = {"foreground_box": lambda: foreground_box}
+def sliding_windows(**parameters):
+    inferer = SlidingWindowInferer(**parameters)
+    return lambda image: inferer(image[None], lambda windows: windows)[0]
+
+
+OWN = {"foreground_box": lambda: foreground_box, "sliding_windows": sliding_windows}
 
 
 def made(link):

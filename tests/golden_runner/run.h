@@ -49,6 +49,11 @@ class Run {
     put(name, volume);
     results_.at(name).array.shape.pop_back();
   }
+  /// Keeps the volume until the case is over.
+  DeviceVolume upload_kept(HostVolume volume) {
+    inputs_.push_back(std::move(volume));
+    return upload(inputs_.back(), workspace_);
+  }
   std::filesystem::path input_file() const { return folder_ / case_.entry.at("input").at("file").get<std::string>(); }
 
   void put(const std::string& name, const DeviceVolume& volume) {
@@ -71,8 +76,7 @@ class Run {
  private:
   DeviceVolume upload_array(test::NpyArray array, const Affine& affine) {
     if (array.shape.size() != 4) fail(Code::unimplemented, "images of ", array.shape.size() - 1, " dimensions");
-    inputs_.push_back(test::to_volume(std::move(array), affine));
-    return upload(inputs_.back(), workspace_);
+    return upload_kept(test::to_volume(std::move(array), affine));
   }
 
   const Case& case_;
@@ -89,5 +93,6 @@ Runners intensity_runners();
 Runners spatial_runners();
 Runners label_runners();
 Runners chain_runners();
+Runners window_runners();
 
 }  // namespace voxd::golden

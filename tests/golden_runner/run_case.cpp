@@ -6,7 +6,8 @@ namespace {
 const Runners& runners() {
   static const Runners known = [] {
     Runners all;
-    for (const Runners& family : {intensity_runners(), spatial_runners(), label_runners(), chain_runners()})
+    for (const Runners& family :
+         {intensity_runners(), spatial_runners(), label_runners(), chain_runners(), window_runners()})
       all.insert(family.begin(), family.end());
     return all;
   }();

@@ -8,6 +8,7 @@
 #include "gpu_transforms/labels.h"
 #include "gpu_transforms/simt.h"
 #include "gpu_transforms/spatial.h"
+#include "gpu_transforms/windows.h"
 #include "tests/support/random_volume.h"
 
 // Volumes of more than 2^31 voxels, of which the pages alone that a few last rows touch exist: the kernels run these
@@ -242,4 +243,30 @@ TEST_CASE("percentiles count values beyond 2^31", "[large]") {
       job.workspace());
   job.finish();
   CHECK(result.data<float>()[volume.count() - 1] == Approx(((kSeen - 1) * 7 % kSeen) / 100.0));
+}
+
+TEST_CASE("windows are gathered from and added to voxels beyond 2^31", "[large]") {
+  if (!has_simt()) return;
+  Job job(3);
+  const auto with_last_row = [&](std::int32_t channels, const Int3& size, float value) {
+    DeviceVolume volume(DType::f32, channels, {size, identity_affine()}, job.workspace());
+    std::fill_n(volume.mutable_data<float>() + volume.count() - size[2], size[2], value);
+    return volume;
+  };
+  SlidingWindows params;
+  params.roi_size = {kSize[0] / 2, kSize[1] / 2, kSize[2] / 2};
+  params.overlap = {0};
+  const WindowGrid grid = window_grid(kSize, params);
+  REQUIRE(grid.count() == 8);
+  const DeviceVolume window = gather_windows(with_last_row(2, kSize, 5), grid, grid.count() - 1, 1, job.workspace());
+  const DeviceVolume prediction = with_last_row(2, grid.roi(), 7);
+  WindowAccumulator accumulator({kSize, identity_affine()}, grid, params, 2, grid.roi(), job.workspace());
+  for (int i = 0; i < 8; ++i) accumulator.add(prediction, 1);
+  const DeviceVolume sum = accumulator.finish();
+  job.finish();
+  REQUIRE(sum.count() > 2 * kBeyond);
+  for (int z = 1; z <= grid.roi()[2]; ++z) {
+    REQUIRE(window.data<float>()[window.count() - z] == 5);
+    REQUIRE(sum.data<float>()[sum.count() - z] == 7);
+  }
 }

@@ -128,8 +128,8 @@ TEST_CASE("what is missing or not supported in a bundle is refused with its plac
           argmax_step + R"(,{"_target_": "SaveImaged", "keys": "pred"},{"_target_": "SaveImaged", "keys": "pred"})")),
       Contains("'pred' is saved twice"));
   CHECK_THAT(refusal(R"({"preprocessing": {"_target_": "Compose", "transforms": [)" + load_step +
-                     R"(]}, "inferer": {"_target_": "SlidingWindowInferer", "roi_size": [1, 1, 1]}})"),
-             Contains("inferer._target_: the inferer 'SlidingWindowInferer' is not supported, only SimpleInferer"));
+                     R"(]}, "inferer": {"_target_": "SliceInferer", "roi_size": [1, 1]}})"),
+             Contains("inferer._target_: the inferer 'SliceInferer' is not supported, only SimpleInferer, Sliding"));
   CHECK_THAT(
       refusal(R"({"preprocessing": {"_target_": "Compose", "transforms": [)" + load_step + R"(], "map_item": true}})"),
       Contains("preprocessing.map_item: is not a parameter of Compose") && Contains("'map_items'"));

@@ -29,19 +29,20 @@ class ThresholdNetwork : public Network {
  public:
   explicit ThresholdNetwork(float threshold) : threshold_(threshold) {}
 
-  DeviceVolume forward(const DeviceVolume& input, JobContext& context) const override {
+  DeviceVolume forward_batch(const DeviceVolume& inputs, std::int32_t batch, JobContext& context) const override {
     ++calls;
     if (during_forward) during_forward();
-    DeviceVolume output(DType::f32, 2, input.geometry(), context.workspace);
-    const float* in = input.data<float>();
+    DeviceVolume output(DType::f32, 2 * batch, inputs.geometry(), context.workspace);
+    const float* in = inputs.data<float>();
     float* out = output.mutable_data<float>();
-    const std::int64_t voxels = input.geometry().voxels();
+    const std::int64_t voxels = inputs.geometry().voxels(), step = inputs.channels() / batch * voxels;
     const float threshold = threshold_;
-    context.stream().enqueue([in, out, voxels, threshold] {
-      for (std::int64_t i = 0; i < voxels; ++i) {
-        out[i] = threshold;
-        out[voxels + i] = in[i];
-      }
+    context.stream().enqueue([=] {
+      for (std::int32_t n = 0; n < batch; ++n)
+        for (std::int64_t i = 0; i < voxels; ++i) {
+          out[2 * n * voxels + i] = threshold;
+          out[(2 * n + 1) * voxels + i] = in[n * step + i];
+        }
     });
     return output;
   }

@@ -82,6 +82,34 @@ TEST_CASE("the same input gives the same bytes, and a deferred stream changes no
   CHECK(std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0);
 }
 
+TEST_CASE("a batch gives what its inputs give one by one", "[torch]") {
+  configure_torch(VOXD_TORCH_THREADS);
+  const auto network = load_torchscript(network_file, {1, {32, 32, 32}, -1, 3});
+  Rig rig;
+  HostVolume batch = make_host_volume(DType::f32, 3, {{16, 32, 48}, identity_affine()});
+  std::vector<float> one_by_one;
+  for (int n = 0; n < 3; ++n) {
+    HostVolume image = waves({16, 32, 48});
+    for (float& value : image.as<float>()) value *= static_cast<float>(n + 1);
+    std::copy(image.as<float>().begin(), image.as<float>().end(), batch.as<float>().begin() + n * image.count());
+    const std::vector<float> answer = run(*network, image, rig);
+    one_by_one.insert(one_by_one.end(), answer.begin(), answer.end());
+  }
+  const DeviceVolume output = network->forward_batch(upload(batch, rig.workspace), 3, rig.context);
+  CHECK(output.channels() == 6);
+  CHECK(network->output_channels() == 2);
+  const HostVolume together = download(output, rig.workspace);
+  rig.stream->synchronize();
+  REQUIRE(together.as<float>().size() == one_by_one.size());
+  float largest = 0;
+  for (std::size_t i = 0; i < one_by_one.size(); ++i)
+    largest = std::max(largest, std::abs(together.as<float>()[i] - one_by_one[i]));
+  CHECK(largest < 1e-4f);
+  // What a batch was measured to need is stated for one of its inputs.
+  CHECK(network->peak_bytes(1, {32, 32, 32}) < 2 * load()->peak_bytes(1, {32, 32, 32}));
+  CHECK(code_of([&] { network->forward_batch(upload(batch, rig.workspace), 2, rig.context); }) == "another");
+}
+
 TEST_CASE("an input that the network cannot take is refused with its first line of reason", "[torch]") {
   const auto network = load();
   Rig rig;
