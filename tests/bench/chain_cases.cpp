@@ -44,11 +44,11 @@ void add_chain_cases(const Sizes& sizes, Cases& cases) {
     const auto image = [dtype, ct] { return body(dtype, ct); };
     const auto logits = [net] { return organ_logits(net); };
     const std::string of = words({name_of(dtype), at});
-    cases.push_back({.name = words({"scale, box, crop and area", of}),
+    cases.push_back({.name = words({"scale & box & crop & area at once", of}),
                      .inputs = {image},
                      .run = [net](const Inputs& in, Workspace& w) { return pre(in[0], net, w); },
                      .peer = Json::array({pre_json(net)})});
-    cases.push_back({.name = words({"the same, one by one", of}),
+    cases.push_back({.name = words({"scale & box & crop & area one by one", of}),
                      .inputs = {image},
                      .run = [net](const Inputs& in, Workspace& w) { return pre_one_by_one(in[0], net, w); },
                      .peer = Json::array({pre_json(net)})});

@@ -1,3 +1,5 @@
+#include <tuple>
+
 #include "gpu_transforms/labels.h"
 #include "tests/bench/bench_case.h"
 
@@ -25,30 +27,66 @@ void add_label_cases(const Sizes& sizes, Cases& cases) {
                      .peer_input = {{"layout", "channels_last"}},
                      .target = 10});
   }
+  for (const int classes : {2, 14})
+    cases.push_back({.name = words({"softmax", std::to_string(classes), "x", to_string(sizes.net)}),
+                     .inputs = {[classes, net = sizes.net] { return noise(classes, net); }},
+                     .run = [](const Inputs& in,
+                               Workspace& w) { return activations(in[0], {.sigmoid = false, .softmax = true}, w); },
+                     .peer = alone("Activations", {{"softmax", true}})});
+  const auto thresholded = [](const Inputs& in, Workspace& w) {
+    AsDiscrete params;
+    params.threshold = 0.5;
+    return as_discrete(in[0], params, w);
+  };
+  cases.push_back({.name = words({"threshold 2 x", to_string(sizes.net)}),
+                   .inputs = {[net = sizes.net] { return noise(2, net); }},
+                   .run = thresholded,
+                   .peer = alone("AsDiscrete", {{"threshold", 0.5}})});
   KeepLargestConnectedComponent one;
   one.applied_labels = {1};
   const auto keep = [one](const Inputs& in, Workspace& w) { return keep_largest_connected_component(in[0], one, w); };
   const Json keep_json = alone("KeepLargestConnectedComponent", {{"applied_labels", {1}}});
   const auto mask = [net = sizes.net] { return organ(net); };
-  cases.push_back({.name = words({"keep largest component, organ", to_string(sizes.net)}),
+  cases.push_back({.name = words({"keep largest component of an organ", to_string(sizes.net)}),
                    .inputs = {mask},
                    .run = keep,
                    .peer = keep_json,
                    .target = 100,
                    .bound_by_memory = false});
-  cases.push_back({.name = words({"keep largest component, 10 % noise", to_string(sizes.mask)}),
+  cases.push_back({.name = words({"keep largest component of 10 % noise", to_string(sizes.mask)}),
                    .inputs = {[size = sizes.mask] { return speckled(size); }},
                    .run = keep,
                    .peer = keep_json,
                    .target = 10,
                    .bound_by_memory = false});
+  const Json holes_json = alone("FillHoles", {{"applied_labels", {1}}}), small_json = alone("RemoveSmallObjects");
+  const auto filled = [](const Inputs& in, Workspace& w) {
+    FillHoles params;
+    params.applied_labels = {1};
+    return fill_holes(in[0], params, w);
+  };
+  const auto cleaned = [](const Inputs& in, Workspace& w) { return remove_small_objects(in[0], {}, w); };
+  for (const auto& [what, data, size] :
+       {std::tuple{"an organ", &organ, sizes.net}, std::tuple{"10 % noise", &speckled, sizes.net}}) {
+    const auto labels = [data = data, size = size] { return data(size); };
+    cases.push_back({.name = words({"fill holes of", what, to_string(size)}),
+                     .inputs = {labels},
+                     .run = filled,
+                     .peer = holes_json,
+                     .bound_by_memory = false});
+    cases.push_back({.name = words({"remove small objects of", what, to_string(size)}),
+                     .inputs = {labels},
+                     .run = cleaned,
+                     .peer = small_json,
+                     .bound_by_memory = false});
+  }
   const auto contour = [](const Inputs& in, Workspace& w) { return label_to_contour(in[0], w); };
-  cases.push_back({.name = words({"contour u8", to_string(sizes.net)}),
+  cases.push_back({.name = words({"contour of u8 organ", to_string(sizes.net)}),
                    .inputs = {mask},
                    .run = contour,
                    .peer = alone("LabelToContour"),
                    .target = 300});
-  cases.push_back({.name = words({"contour f32, no mask,", to_string(sizes.net)}),
+  cases.push_back({.name = words({"contour of f32 noise", to_string(sizes.net)}),
                    .inputs = {[net = sizes.net] { return noise(1, net); }},
                    .run = contour,
                    .peer = alone("LabelToContour")});

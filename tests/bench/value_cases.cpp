@@ -26,6 +26,10 @@ void add_value_cases(const Sizes& sizes, Cases& cases) {
        .peer = Json::array({{link("CastToType", {{"dtype", "float32"}}), link("ScaleIntensityRange", kWindowJson)}}),
        .peer_input = {{"dtype", "int16"}},
        .target = 40});
+  cases.push_back({.name = words({"scale between minimum and maximum f32", at}),
+                   .inputs = {f32},
+                   .run = [](const Inputs& in, Workspace& w) { return scale_intensity(in[0], {}, w); },
+                   .peer = alone("ScaleIntensity")});
   cases.push_back({.name = words({"percentiles and scale f32", at}),
                    .inputs = {f32},
                    .run =
