@@ -1,11 +1,9 @@
+#include "gpu_transforms/argmax_rows.h"
 #include "gpu_transforms/labels.h"
 #include "gpu_transforms/parallel.h"
 
 namespace voxd {
 namespace {
-
-/// Whether `value` replaces `best`: larger, or the first NaN. Equal values do not.
-VOXD_HD bool beats(float value, float best) { return !(value <= best) & (best == best); }
 
 template <class Label>
 struct SecondBeatsFirst {
@@ -46,31 +44,40 @@ struct ArgmaxRow {
 };
 
 template <class Label>
-DeviceVolume argmax_as(const DeviceVolume& volume, Workspace& workspace) {
-  DeviceVolume result(dtype_of<Label>, 1, volume.geometry(), workspace);
+void argmax_as(const DeviceVolume& volume, Label* labels, Workspace& workspace) {
   const auto [nx, ny, nz] = volume.size();
   const std::int64_t voxels = volume.geometry().voxels();
   const float* in = volume.data<float>();
   if (volume.channels() == 2) {
-    parallel::transform(workspace.stream(), in, in + voxels, voxels, result.mutable_data<Label>(),
-                        SecondBeatsFirst<Label>{});
+    parallel::transform(workspace.stream(), in, in + voxels, voxels, labels, SecondBeatsFirst<Label>{});
   } else {
     parallel::for_each_team(workspace.stream(), std::int64_t{nx} * ny, std::int64_t{nz} * volume.channels(),
                             8 * static_cast<std::size_t>(nz),
-                            ArgmaxRow<Label>{in, result.mutable_data<Label>(), volume.channels(), nz, voxels});
+                            ArgmaxRow<Label>{in, labels, volume.channels(), nz, voxels});
   }
-  return result;
 }
 
 }  // namespace
 
+DType label_type(std::int32_t channels) {
+  if (channels < 1) fail(Code::invalid_argument, "argmax: a volume without channels");
+  if (channels > 65536) fail(Code::invalid_argument, "argmax: ", channels, " channels, at most 65536");
+  return channels <= 256 ? DType::u8 : DType::u16;
+}
+
+void argmax_into(const DeviceVolume& values, DeviceVolume& labels, std::int64_t first, Workspace& workspace) {
+  if (labels.dtype() == DType::u8)
+    argmax_as(values, labels.mutable_data<std::uint8_t>() + first, workspace);
+  else
+    argmax_as(values, labels.mutable_data<std::uint16_t>() + first, workspace);
+}
+
 DeviceVolume argmax(const DeviceVolume& volume, Workspace& workspace) {
-  if (volume.channels() < 1) fail(Code::invalid_argument, "argmax: a volume without channels");
-  if (volume.channels() > 65536)
-    fail(Code::invalid_argument, "argmax: ", volume.channels(), " channels, at most 65536");
+  const DType type = label_type(volume.channels());
   const DeviceVolume values = to_float32(volume, workspace);
-  return volume.channels() <= 256 ? argmax_as<std::uint8_t>(values, workspace)
-                                  : argmax_as<std::uint16_t>(values, workspace);
+  DeviceVolume labels(type, 1, volume.geometry(), workspace);
+  argmax_into(values, labels, 0, workspace);
+  return labels;
 }
 
 }  // namespace voxd

@@ -1,6 +1,7 @@
 #include "gpu_transforms/invert.h"
 
 #include "gpu_transforms/axis_moves.h"
+#include "gpu_transforms/undo.h"
 
 namespace voxd {
 namespace {
@@ -9,18 +10,13 @@ const Geometry& geometry_before(const AppliedTransform& step) {
   return std::visit([](const auto& applied) -> const Geometry& { return applied.before; }, step);
 }
 
-[[noreturn]] void refuse(const Int3& got, const Int3& expected) {
-  fail(Code::failed_precondition, "Invert: the volume is ", to_string(got), " voxels, the recorded transforms end on ",
-       to_string(expected));
-}
-
 DeviceVolume undo(const AppliedOrientation& step, const DeviceVolume& volume, bool, Workspace& workspace) {
   return move_axes(volume, moves_between(volume.geometry(), step.before), workspace);
 }
 
 /// Of the image that `box` was taken from.
 DeviceVolume put_back(const Geometry& before, const Box& box, const DeviceVolume& volume, Workspace& workspace) {
-  if (volume.size() != box.size()) refuse(volume.size(), box.size());
+  require_size(volume, box.size());
   Box back;
   for (int axis = 0; axis < 3; ++axis) {
     back.start[axis] = -box.start[axis];
@@ -38,8 +34,18 @@ DeviceVolume undo(const AppliedPad& step, const DeviceVolume& volume, bool, Work
 }
 
 DeviceVolume undo(const AppliedResize& step, const DeviceVolume& volume, bool nearest_interp, Workspace& workspace) {
-  const Int3 after = resized(step.before.size, step.params);
-  if (volume.size() != after) refuse(volume.size(), after);
+  require_size(volume, resized(step.before.size, step.params));
+  return resize(volume, resize_back(step, nearest_interp), workspace);
+}
+
+DeviceVolume undo(const AppliedSpacing& step, const DeviceVolume& volume, bool nearest_interp, Workspace& workspace) {
+  require_size(volume, step.after.size);
+  return resample(volume.with_affine(step.after.affine), step.before, resample_back(step, nearest_interp), workspace);
+}
+
+}  // namespace
+
+Resize resize_back(const AppliedResize& step, bool nearest_interp) {
   const Int3& size = step.before.size;
   Resize back{.spatial_size = {size[0], size[1], size[2]},
               .mode = step.params.mode,
@@ -48,22 +54,35 @@ DeviceVolume undo(const AppliedResize& step, const DeviceVolume& volume, bool ne
     back.mode = Interpolation::nearest;
     back.align_corners = false;
   }
-  return resize(volume, back, workspace);
+  return back;
 }
 
-/// The same voxels with exactly that geometry: what was undone may differ from it by rounding.
-DeviceVolume on_grid(const DeviceVolume& volume, const Geometry& geometry) {
-  if (volume.size() != geometry.size) refuse(volume.size(), geometry.size);
-  return volume.with_affine(geometry.affine);
+Resampling resample_back(const AppliedSpacing& step, bool nearest_interp) {
+  Resampling back = step.how;
+  if (nearest_interp) {
+    back.mode = GridMode::nearest;
+    back.align_corners = false;
+  }
+  return back;
 }
 
-}  // namespace
+void require_size(const DeviceVolume& volume, const Int3& expected) {
+  if (volume.size() != expected)
+    fail(Code::failed_precondition, "Invert: the volume is ", to_string(volume.size()),
+         " voxels, the recorded transforms end on ", to_string(expected));
+}
+
+DeviceVolume on_grid_before(const AppliedTransform& step, const DeviceVolume& volume) {
+  const Geometry& before = geometry_before(step);
+  require_size(volume, before.size);
+  return volume.with_affine(before.affine);
+}
 
 DeviceVolume invert(const DeviceVolume& volume, const SpatialTrace& trace, bool nearest_interp, Workspace& workspace) {
   DeviceVolume result = volume;
   for (auto step = trace.rbegin(); step != trace.rend(); ++step) {
     result = std::visit([&](const auto& applied) { return undo(applied, result, nearest_interp, workspace); }, *step);
-    result = on_grid(result, geometry_before(*step));
+    result = on_grid_before(*step, result);
   }
   return result;
 }

@@ -5,6 +5,7 @@
 #include "gpu_transforms/gaussian_smooth.h"
 #include "gpu_transforms/parallel.h"
 #include "gpu_transforms/resize_area.h"
+#include "gpu_transforms/resized_planes.h"
 #include "gpu_transforms/spatial.h"
 
 namespace voxd {
@@ -63,24 +64,45 @@ struct Nearest {
   }
 };
 
-void resize_trilinear(const DeviceVolume& volume, bool align_corners, DeviceVolume& result, Workspace& workspace) {
+/// From plane `first` on of a result of size `whole`.
+void resize_trilinear(const DeviceVolume& volume, bool align_corners, const Int3& whole, std::int32_t first,
+                      DeviceVolume& result, Workspace& workspace) {
   const Int3 in = volume.size(), out = result.size();
-  const auto x = make_linear_axis(in[0], out[0], align_corners, workspace),
+  const auto x = make_linear_axis(in[0], whole[0], align_corners, workspace),
              y = make_linear_axis(in[1], out[1], align_corners, workspace),
              z = make_linear_axis(in[2], out[2], align_corners, workspace);
   parallel::for_each_row(workspace.stream(), std::int64_t{result.channels()} * out[0] * out[1], out[2],
-                         Trilinear{volume.data<float>(), result.mutable_data<float>(), in[1], in[2], out[0], out[1],
-                                   out[2], volume.geometry().voxels(), x.axis, y.axis, z.axis});
+                         Trilinear{volume.data<float>(),
+                                   result.mutable_data<float>(),
+                                   in[1],
+                                   in[2],
+                                   out[0],
+                                   out[1],
+                                   out[2],
+                                   volume.geometry().voxels(),
+                                   {x.axis.lower + first, x.axis.upper + first, x.axis.weight + first},
+                                   y.axis,
+                                   z.axis});
 }
 
-void resize_nearest(const DeviceVolume& volume, bool exact, DeviceVolume& result, Workspace& workspace) {
+void resize_nearest(const DeviceVolume& volume, bool exact, const Int3& whole, std::int32_t first, DeviceVolume& result,
+                    Workspace& workspace) {
   const Int3 in = volume.size(), out = result.size();
-  const auto x = make_nearest_axis(in[0], out[0], exact, workspace),
+  const auto x = make_nearest_axis(in[0], whole[0], exact, workspace),
              y = make_nearest_axis(in[1], out[1], exact, workspace),
              z = make_nearest_axis(in[2], out[2], exact, workspace);
   parallel::for_each_row(workspace.stream(), std::int64_t{result.channels()} * out[0] * out[1], out[2],
-                         Nearest{volume.data<float>(), result.mutable_data<float>(), in[1], in[2], out[0], out[1],
-                                 out[2], volume.geometry().voxels(), x.axis, y.axis, z.axis});
+                         Nearest{volume.data<float>(),
+                                 result.mutable_data<float>(),
+                                 in[1],
+                                 in[2],
+                                 out[0],
+                                 out[1],
+                                 out[2],
+                                 volume.geometry().voxels(),
+                                 {x.axis.index + first},
+                                 y.axis,
+                                 z.axis});
 }
 
 /// What MONAI gives GaussianSmooth: 0 along the axes that do not shrink; ratios in float32.
@@ -155,6 +177,12 @@ bool smooths(const Int3& size, const Resize& params) {
   return params.anti_aliasing && (out[0] < size[0] || out[1] < size[1] || out[2] < size[2]);
 }
 
+Geometry resized(const Geometry& geometry, const Resize& params) {
+  const Int3 out = resized(geometry.size, params);
+  if (out == geometry.size) return geometry;
+  return {out, resized_affine(geometry.affine, geometry.size, out, params.align_corners)};
+}
+
 DeviceVolume resize(const DeviceVolume& volume, const Resize& params, Workspace& workspace) {
   const Int3 out = resized(volume.size(), params);
   if (volume.empty() || out[0] == 0 || out[1] == 0 || out[2] == 0)
@@ -164,14 +192,21 @@ DeviceVolume resize(const DeviceVolume& volume, const Resize& params, Workspace&
   if (out == volume.size()) return source;
   if (smooths(volume.size(), params))
     source = gaussian_smooth(source, smoothing_sigma(volume.size(), out, params.anti_aliasing_sigma), workspace);
-  DeviceVolume result(DType::f32, volume.channels(),
-                      {out, resized_affine(volume.geometry().affine, volume.size(), out, params.align_corners)},
-                      workspace);
+  return resized_planes(source, params, 0, out[0], workspace);
+}
+
+DeviceVolume resized_planes(const DeviceVolume& volume, const Resize& params, std::int32_t begin, std::int32_t end,
+                            Workspace& workspace) {
+  Geometry geometry = resized(volume.geometry(), params);
+  const Int3 whole = geometry.size;
+  geometry.size[0] = end - begin;
+  DeviceVolume result(DType::f32, volume.channels(), geometry, workspace);
+  const bool corners = params.align_corners;
   switch (params.mode) {
-    case Interpolation::area: resize_area(source, result, workspace); break;
-    case Interpolation::trilinear: resize_trilinear(source, params.align_corners, result, workspace); break;
-    case Interpolation::nearest: resize_nearest(source, false, result, workspace); break;
-    case Interpolation::nearest_exact: resize_nearest(source, true, result, workspace); break;
+    case Interpolation::area: resize_area(volume, whole, begin, result, workspace); break;
+    case Interpolation::trilinear: resize_trilinear(volume, corners, whole, begin, result, workspace); break;
+    case Interpolation::nearest: resize_nearest(volume, false, whole, begin, result, workspace); break;
+    case Interpolation::nearest_exact: resize_nearest(volume, true, whole, begin, result, workspace); break;
   }
   return result;
 }

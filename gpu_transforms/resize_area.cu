@@ -238,11 +238,13 @@ void resize_paired(const Area& area, const Source& source, const Int3& in, const
 }
 
 template <class Source>
-void resize_from(const Source& source, const Int3& in, DeviceVolume& result, Workspace& workspace) {
+void resize_from(const Source& source, const Int3& in, const Int3& whole, std::int32_t first, DeviceVolume& result,
+                 Workspace& workspace) {
   const Int3 out = result.size();
-  const auto x = make_area_axis(in[0], out[0], workspace), y = make_area_axis(in[1], out[1], workspace),
+  const auto x = make_area_axis(in[0], whole[0], workspace), y = make_area_axis(in[1], out[1], workspace),
              z = make_area_axis(in[2], out[2], workspace);
-  const Area area{result.mutable_data<float>(), in[2], out[0], out[1], out[2], x.axis, y.axis, z.axis};
+  const AreaAxis planes{x.axis.begin + first, x.axis.width + first};
+  const Area area{result.mutable_data<float>(), in[2], out[0], out[1], out[2], planes, y.axis, z.axis};
   const std::int64_t channels = result.channels();
   Stream& stream = workspace.stream();
   // A bin covers at least the ratio of the sizes, and at most one voxel more than that rounded up.
@@ -259,13 +261,14 @@ void resize_from(const Source& source, const Int3& in, DeviceVolume& result, Wor
 
 }  // namespace
 
-void resize_area(const DeviceVolume& volume, DeviceVolume& result, Workspace& workspace) {
+void resize_area(const DeviceVolume& volume, const Int3& whole, std::int32_t first, DeviceVolume& result,
+                 Workspace& workspace) {
   const Int3& size = volume.size();
-  resize_from(FloatRows{volume.data<float>(), size[0], size[1], size[2]}, size, result, workspace);
+  resize_from(FloatRows{volume.data<float>(), size[0], size[1], size[2]}, size, whole, first, result, workspace);
 }
 
 void resize_area(const ScaledBox& box, DeviceVolume& result, Workspace& workspace) {
-  resize_from(ScaledRows{box}, {box.x.length, box.y.length, box.z.length}, result, workspace);
+  resize_from(ScaledRows{box}, {box.x.length, box.y.length, box.z.length}, result.size(), 0, result, workspace);
 }
 
 }  // namespace voxd

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "gpu_transforms/linear_axes.h"
+#include "gpu_transforms/prepared_resampling.h"
 #include "gpu_transforms/volume/checked.h"
 
 namespace voxd {
@@ -99,6 +101,21 @@ std::int64_t percentiles_scratch_bytes(std::int32_t sets) {
 std::int64_t normalize_intensity_scratch_bytes(std::int32_t channels, const Int3& size) {
   constexpr std::int64_t values_per_sum = 4096;
   return 8 * ceil_div(checked_product({channels, size[0], size[1], size[2]}, kWhat), values_per_sum) + kFew;
+}
+
+std::int64_t resample_scratch_bytes(DType dtype, std::int32_t channels, const Geometry& from, const Geometry& to) {
+  const Int3 &in = from.size, &out = to.size;
+  const std::int64_t values = checked_product({channels, in[0], in[1], in[2]}, kWhat);
+  std::int64_t copies = 0;
+  if (turns_axes(from, to)) copies = checked_product({values, static_cast<std::int64_t>(size_of(dtype))}, kWhat);
+  if (dtype != DType::u8 && dtype != DType::i16 && dtype != DType::f32)
+    copies = checked_sum(copies, checked_product({values, 4}, kWhat), kWhat);
+  const std::int64_t most_y = *std::max_element(in.begin(), in.end());  // whichever axis becomes Y
+  const std::int64_t plane = checked_product({channels, most_y, out[2], 8}, kWhat);
+  const std::int64_t slab = std::min(checked_product({plane, std::max<std::int64_t>(2, most_y)}, kWhat),
+                                     std::max(kRingBytes, checked_product({plane, 2}, kWhat)));
+  const std::int64_t tables = std::int64_t{kTapBytes} * (std::int64_t{out[0]} + out[1] + out[2]);
+  return checked_sum(checked_sum(copies, slab, kWhat), tables + kFew, kWhat);
 }
 
 }  // namespace voxd

@@ -2,11 +2,12 @@
 
 #include <cstdint>
 
+#include "gpu_transforms/volume/dtype.h"
 #include "gpu_transforms/volume/geometry.h"
 
 // What a transform takes from the workspace beside its input and output, at most: to state a job's memory before it
-// runs. An image's axes may have been swapped by then in a way that only its affine tells, so each bound holds
-// whichever axis is Z. Bytes; Error{invalid_argument} if they do not fit 63 bits.
+// runs. Where a bound is for a size alone, it holds whichever axis is Z. Bytes; Error{invalid_argument} if they do not
+// fit 63 bits.
 namespace voxd {
 
 /// Two bits per voxel, 8 bytes per row, 12 per run of foreground of which a row can have one at every other voxel;
@@ -36,5 +37,9 @@ std::int64_t percentiles_scratch_bytes(std::int32_t sets);
 
 /// A partial sum per 4096 values.
 std::int64_t normalize_intensity_scratch_bytes(std::int32_t channels, const Int3& size);
+
+/// Of resample(), spacing() and undoing it: a table per axis, a copy of the volume where another axis becomes Z or its
+/// type is not one that is read as it is, and in mode bilinear a slab of planes.
+std::int64_t resample_scratch_bytes(DType dtype, std::int32_t channels, const Geometry& from, const Geometry& to);
 
 }  // namespace voxd

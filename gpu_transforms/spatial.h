@@ -54,6 +54,8 @@ Int3 resized(const Int3& size, const Resize& params);
 Affine resized_affine(const Affine& affine, const Int3& in, const Int3& out, bool align_corners);
 /// Whether Resize smooths a grid of `size` first: if it is to and an axis shrinks.
 bool smooths(const Int3& size, const Resize& params);
+/// The grid of that size, with that affine.
+Geometry resized(const Geometry& geometry, const Resize& params);
 /// Float32 result; a volume that has the size already is returned unchanged (as float32).
 /// area is bit for bit torch's adaptive_avg_pool3d on the CPU, trilinear its interpolate, without anti-aliasing.
 /// Output plus tables of the axes; with anti-aliasing two float32 copies of the input, of which one is gone before the

@@ -17,7 +17,7 @@ class SimpleInferer final : public Inferer {
   }
 
   PlannedVolume plan(const Network& network, const PlannedVolume& image, MemoryPlan& plan) const override {
-    PlannedVolume output(DType::f32, network.output_channels(), image.size, plan);
+    PlannedVolume output(DType::f32, network.output_channels(), image.geometry(), plan);
     // The output is part of what the network says that it needs.
     plan.scratch(std::max<std::int64_t>(0, network.peak_bytes(image.channels, image.size) - output.bytes()));
     return output;
@@ -63,7 +63,7 @@ class SlidingWindowInferer final : public Inferer {
   }
 
   PlannedVolume plan(const Network& network, const PlannedVolume& image, MemoryPlan& plan) const override {
-    PlannedVolume output(DType::f32, network.output_channels(), image.size, plan);
+    PlannedVolume output(DType::f32, network.output_channels(), image.geometry(), plan);
     plan.scratch(std::max<std::int64_t>(0, largest_bytes(network, image) - output.bytes()));
     return output;
   }

@@ -34,12 +34,14 @@ class MemoryPlan {
   std::int64_t peak_ = 0;
 };
 
-/// What a DeviceVolume will be.
+/// What a DeviceVolume will be. Where a size is not known before the run it is the largest that it can be; the affine's
+/// origin is then anywhere, its axes are right.
 struct PlannedVolume {
   PlannedVolume() = default;
-  PlannedVolume(DType type, std::int32_t channel_count, const Int3& grid, MemoryPlan& plan)
-      : dtype(type), channels(channel_count), size(grid), memory(plan.allocate(bytes())) {}
+  PlannedVolume(DType type, std::int32_t channel_count, const Geometry& grid, MemoryPlan& plan)
+      : dtype(type), channels(channel_count), size(grid.size), affine(grid.affine), memory(plan.allocate(bytes())) {}
 
+  Geometry geometry() const { return {size, affine}; }
   std::int64_t bytes() const {
     return checked_product({channels, size[0], size[1], size[2], static_cast<std::int64_t>(size_of(dtype))},
                            "memory plan");
@@ -48,6 +50,7 @@ struct PlannedVolume {
   DType dtype = DType::f32;
   std::int32_t channels = 0;
   Int3 size{};
+  Affine affine = identity_affine();
   std::shared_ptr<const void> memory;
 };
 

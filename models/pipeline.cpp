@@ -147,10 +147,10 @@ class BundlePipeline final : public Pipeline {
     return result;
   }
 
-  std::int64_t peak_bytes(DType dtype, std::int32_t channels, const Int3& size) const override {
+  std::int64_t peak_bytes(DType dtype, std::int32_t channels, const Geometry& image) const override {
     MemoryPlan plan;
     PlannedDictionary dictionary;
-    dictionary.items[bundle_.input_key] = {PlannedVolume(dtype, channels, size, plan), {}};
+    dictionary.items[bundle_.input_key] = {PlannedVolume(dtype, channels, image, plan), {}};
     replay(bundle_.pre, spent_pre_, dictionary, plan);
 
     plan_network(dictionary, plan);

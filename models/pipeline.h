@@ -68,9 +68,9 @@ class Pipeline {
   virtual PipelineResult run(const std::vector<HostVolume>& images, JobContext& context,
                              const HostAllocator& allocate = allocate_host) const = 0;
 
-  /// Upper bound of workspace and network memory for an image of that shape, before it is run. The crop's box being
-  /// unknown, it counts as the whole image.
-  virtual std::int64_t peak_bytes(DType dtype, std::int32_t channels, const Int3& size) const = 0;
+  /// Upper bound of workspace and network memory for an image on that grid, before it is run. The crop's box being
+  /// unknown, it counts as the whole image. Throws Error{invalid_argument} where a step cannot take such a grid.
+  virtual std::int64_t peak_bytes(DType dtype, std::int32_t channels, const Geometry& image) const = 0;
 };
 
 }  // namespace voxd

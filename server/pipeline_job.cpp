@@ -59,7 +59,7 @@ void PipelineJob::check_memory(const std::vector<HostVolume>& images, const Work
   if (resources.budget_bytes == 0 || images.empty()) return;
   std::int32_t channels = 0;
   for (const HostVolume& image : images) channels += image.channels;
-  const std::int64_t peak = model_->pipeline->peak_bytes(images[0].dtype, channels, images[0].geometry.size);
+  const std::int64_t peak = model_->pipeline->peak_bytes(images[0].dtype, channels, images[0].geometry);
   if (peak > resources.budget_bytes)
     fail(Code::resource_exhausted, "image of ", to_string(images[0].geometry.size), " voxels: needs up to ", peak,
          " bytes of working memory, at most ", resources.budget_bytes, " (--budget-bytes)");

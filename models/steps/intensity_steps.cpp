@@ -41,7 +41,7 @@ void Intensity<P>::apply_to(Dictionary::Item& item, std::size_t, Workspace& work
 template <class P>
 void Intensity<P>::plan_for(PlannedDictionary::Item& item, std::size_t, MemoryPlan& plan) const {
   const std::int64_t scratch = scratch_of(item.volume, params);
-  PlannedVolume result(DType::f32, item.volume.channels, item.volume.size, plan);
+  PlannedVolume result(DType::f32, item.volume.channels, item.volume.geometry(), plan);
   plan.scratch(scratch);
   item.volume = std::move(result);
 }

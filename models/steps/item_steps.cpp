@@ -20,7 +20,7 @@ void ToType::apply_to(Dictionary::Item& item, std::size_t index, Workspace& work
 
 void ToType::plan_for(PlannedDictionary::Item& item, std::size_t index, MemoryPlan& plan) const {
   if (dtypes[index] && *dtypes[index] != item.volume.dtype)
-    item.volume = PlannedVolume(*dtypes[index], item.volume.channels, item.volume.size, plan);
+    item.volume = PlannedVolume(*dtypes[index], item.volume.channels, item.volume.geometry(), plan);
 }
 
 void CopyItemsd::apply(Dictionary& dictionary, JobContext&) const {

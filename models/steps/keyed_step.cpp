@@ -11,7 +11,7 @@ void KeyedStep::plan(PlannedDictionary& dictionary, MemoryPlan& memory) const {
 }
 
 PlannedVolume as_float32(const PlannedVolume& volume, MemoryPlan& plan) {
-  return volume.dtype == DType::f32 ? volume : PlannedVolume(DType::f32, volume.channels, volume.size, plan);
+  return volume.dtype == DType::f32 ? volume : PlannedVolume(DType::f32, volume.channels, volume.geometry(), plan);
 }
 
 }  // namespace voxd

@@ -12,9 +12,9 @@ void Activationsd::apply_to(Dictionary::Item& item, std::size_t index, Workspace
 void Activationsd::plan_for(PlannedDictionary::Item& item, std::size_t index, MemoryPlan& plan) const {
   if (!params[index].sigmoid && !params[index].softmax) return;
   const DType type = item.volume.dtype;
-  PlannedVolume result(DType::f32, item.volume.channels, item.volume.size, plan);
+  PlannedVolume result(DType::f32, item.volume.channels, item.volume.geometry(), plan);
   if (type != DType::f32 && type != DType::u8 && type != DType::u16)
-    result = PlannedVolume(type, result.channels, result.size, plan);
+    result = PlannedVolume(type, result.channels, result.geometry(), plan);
   item.volume = std::move(result);
 }
 
@@ -28,18 +28,18 @@ void AsDiscreted::plan_for(PlannedDictionary::Item& item, std::size_t index, Mem
   PlannedVolume result = in;
   if (p.argmax) {
     const PlannedVolume values = as_float32(in, plan);
-    result = PlannedVolume(in.channels > 256 ? DType::u16 : DType::u8, 1, in.size, plan);
+    result = PlannedVolume(in.channels > 256 ? DType::u16 : DType::u8, 1, in.geometry(), plan);
   }
   if (p.to_onehot) {
     const bool small = result.dtype == DType::u8 || result.dtype == DType::u16;
     const PlannedVolume values = small ? result : as_float32(result, plan);
-    result = PlannedVolume(DType::u8, *p.to_onehot, in.size, plan);
+    result = PlannedVolume(DType::u8, *p.to_onehot, in.geometry(), plan);
   }
-  if (p.threshold) result = PlannedVolume(DType::u8, result.channels, in.size, plan);
+  if (p.threshold) result = PlannedVolume(DType::u8, result.channels, in.geometry(), plan);
   if (p.rounding && (result.dtype == DType::f32 || result.dtype == DType::f64))
-    result = PlannedVolume(DType::f32, result.channels, in.size, plan);
+    result = PlannedVolume(DType::f32, result.channels, in.geometry(), plan);
   if (result.dtype != p.dtype && !keeps_labels(p.dtype, result.dtype))
-    result = PlannedVolume(p.dtype, result.channels, in.size, plan);
+    result = PlannedVolume(p.dtype, result.channels, in.geometry(), plan);
   item.volume = std::move(result);
 }
 
@@ -48,7 +48,7 @@ void KeepLargestConnectedComponentd::apply_to(Dictionary::Item& item, std::size_
 }
 
 void KeepLargestConnectedComponentd::plan_for(PlannedDictionary::Item& item, std::size_t, MemoryPlan& plan) const {
-  PlannedVolume result(item.volume.dtype, item.volume.channels, item.volume.size, plan);
+  PlannedVolume result(item.volume.dtype, item.volume.channels, item.volume.geometry(), plan);
   plan.scratch(keep_largest_connected_component_scratch_bytes(item.volume.size));
   item.volume = std::move(result);
 }
@@ -58,7 +58,7 @@ void FillHolesd::apply_to(Dictionary::Item& item, std::size_t, Workspace& worksp
 }
 
 void FillHolesd::plan_for(PlannedDictionary::Item& item, std::size_t, MemoryPlan& plan) const {
-  PlannedVolume result(item.volume.dtype, item.volume.channels, item.volume.size, plan);
+  PlannedVolume result(item.volume.dtype, item.volume.channels, item.volume.geometry(), plan);
   plan.scratch(fill_holes_scratch_bytes(item.volume.channels, item.volume.size));
   item.volume = std::move(result);
 }
@@ -68,7 +68,7 @@ void RemoveSmallObjectsd::apply_to(Dictionary::Item& item, std::size_t, Workspac
 }
 
 void RemoveSmallObjectsd::plan_for(PlannedDictionary::Item& item, std::size_t, MemoryPlan& plan) const {
-  PlannedVolume result(item.volume.dtype, item.volume.channels, item.volume.size, plan);
+  PlannedVolume result(item.volume.dtype, item.volume.channels, item.volume.geometry(), plan);
   plan.scratch(remove_small_objects_scratch_bytes(item.volume.channels, item.volume.size));
   item.volume = std::move(result);
 }
@@ -78,7 +78,7 @@ void LabelToContourd::apply_to(Dictionary::Item& item, std::size_t, Workspace& w
 }
 
 void LabelToContourd::plan_for(PlannedDictionary::Item& item, std::size_t, MemoryPlan& plan) const {
-  PlannedVolume result(item.volume.dtype, item.volume.channels, item.volume.size, plan);
+  PlannedVolume result(item.volume.dtype, item.volume.channels, item.volume.geometry(), plan);
   plan.scratch(label_to_contour_scratch_bytes(item.volume.channels, item.volume.size));
   item.volume = std::move(result);
 }

@@ -1,6 +1,5 @@
 #include "models/steps/pad_steps.h"
 
-#include "models/steps/axis_orders.h"
 #include "models/steps/step_factories.h"
 
 namespace voxd {
@@ -15,11 +14,11 @@ void Pad<P>::apply_to(Dictionary::Item& item, std::size_t index, Workspace& work
 
 template <class P>
 void Pad<P>::plan_for(PlannedDictionary::Item& item, std::size_t index, MemoryPlan& plan) const {
-  const auto padded = [&](const Int3& size) { return padded_box(size, params[index]).size(); };
-  const Int3 before = worst_axis_order(item, padded);
-  const Box box = padded_box(before, params[index]);
-  item.trace.push_back(AppliedPad{{before, identity_affine()}, box});
-  if (box.size() != before) item.volume = PlannedVolume(item.volume.dtype, item.volume.channels, box.size(), plan);
+  const Geometry before = item.volume.geometry();
+  const Box box = padded_box(before.size, params[index]);
+  item.trace.push_back(AppliedPad{before, box});
+  if (box.size() != before.size)
+    item.volume = PlannedVolume(item.volume.dtype, item.volume.channels, {box.size(), before.affine}, plan);
 }
 
 template class Pad<SpatialPad>;

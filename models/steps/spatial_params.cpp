@@ -74,4 +74,38 @@ Resize read_params(Params& params) {
   return result;
 }
 
+template <>
+Spacing read_params(Params& params) {
+  Spacing result;
+  result.pixdim = params.numbers("pixdim", {});
+  if (result.pixdim.empty()) params.refuse(Code::invalid_argument, "pixdim", "is missing");
+  result.min_pixdim = params.numbers("min_pixdim", {});
+  result.max_pixdim = params.numbers("max_pixdim", {});
+  result.diagonal = params.flag("diagonal", false);
+  result.scale_extent = params.flag("scale_extent", false);
+  result.recompute_affine = params.flag("recompute_affine", false);
+  try {
+    result.resampling.mode = grid_mode_of(params.text("mode", "bilinear"));
+  } catch (const Error& error) {
+    params.refuse(error.code(), "mode", error.what());
+  }
+  try {
+    result.resampling.outside = outside_of(params.text("padding_mode", "border"));
+  } catch (const Error& error) {
+    params.refuse(error.code(), "padding_mode", error.what());
+  }
+  result.resampling.align_corners = params.optional_flag("align_corners").value_or(false);
+  // MONAI resamples in this type and returns float32; the difference between the two is the error of its float32.
+  const std::string dtype = params.dtype("dtype");
+  if (!dtype.empty() && dtype != "float32" && dtype != "float64" && dtype != "double")
+    params.refuse(Code::unimplemented, "dtype", "'" + dtype + "' is not supported, only float32 and float64");
+  params.require_off({"lazy"});
+  try {
+    check_spacing(result);
+  } catch (const Error& error) {
+    params.refuse(error.code(), "pixdim", error.what());
+  }
+  return result;
+}
+
 }  // namespace voxd

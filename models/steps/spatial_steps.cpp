@@ -1,24 +1,32 @@
 #include "models/steps/spatial_steps.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
+#include <optional>
 
+#include "gpu_transforms/axis_moves.h"
 #include "gpu_transforms/scratch.h"
-#include "models/steps/axis_orders.h"
 #include "models/steps/step_factories.h"
 
 namespace voxd {
 namespace {
 
 PlannedVolume plan_resize(const PlannedVolume& volume, const Resize& params, MemoryPlan& plan) {
-  const Int3 size = resized(volume.size, params);
-  if (size == volume.size) return as_float32(volume, plan);
+  const Geometry result = resized(volume.geometry(), params);
   PlannedVolume input = as_float32(volume, plan);
-  if (!smooths(volume.size, params)) return {DType::f32, volume.channels, size, plan};
-  const PlannedVolume smoothed(DType::f32, volume.channels, volume.size, plan);
+  if (result.size == volume.size) return input;
+  if (!smooths(volume.size, params)) return {DType::f32, volume.channels, result, plan};
+  const PlannedVolume smoothed(DType::f32, volume.channels, volume.geometry(), plan);
   plan.scratch(checked_sum(smoothed.bytes(), gaussian_kernels_bytes(volume.size), "memory plan"));
   input = {};
-  return {DType::f32, volume.channels, size, plan};
+  return {DType::f32, volume.channels, result, plan};
+}
+
+PlannedVolume plan_resample(const PlannedVolume& volume, const Geometry& target, MemoryPlan& plan) {
+  if (same_grid(volume.geometry(), target)) return as_float32(volume, plan);
+  const auto scratch = plan.allocate(resample_scratch_bytes(volume.dtype, volume.channels, volume.geometry(), target));
+  return {DType::f32, volume.channels, target, plan};
 }
 
 /// The size before one transform of a trace, and the volume that undoing it makes.
@@ -26,18 +34,22 @@ struct PlanUndo {
   const PlannedVolume& volume;
   MemoryPlan& plan;
 
-  PlannedVolume operator()(const AppliedOrientation& applied) const { return same_type(applied.before.size); }
-  PlannedVolume operator()(const AppliedCrop& applied) const { return same_type(applied.before.size); }
-  PlannedVolume operator()(const AppliedPad& applied) const { return same_type(applied.before.size); }
+  PlannedVolume operator()(const AppliedOrientation& applied) const { return same_type(applied.before); }
+  PlannedVolume operator()(const AppliedCrop& applied) const { return same_type(applied.before); }
+  PlannedVolume operator()(const AppliedPad& applied) const { return same_type(applied.before); }
   PlannedVolume operator()(const AppliedResize& applied) const {
     if (applied.before.size == volume.size) return volume;
     const PlannedVolume input = as_float32(volume, plan);
-    return {DType::f32, volume.channels, applied.before.size, plan};
+    return {DType::f32, volume.channels, applied.before, plan};
   }
-  PlannedVolume same_type(const Int3& size) const { return {volume.dtype, volume.channels, size, plan}; }
+  PlannedVolume operator()(const AppliedSpacing& applied) const {
+    PlannedVolume on_grid = volume;
+    on_grid.size = applied.after.size;
+    on_grid.affine = applied.after.affine;
+    return plan_resample(on_grid, applied.before, plan);
+  }
+  PlannedVolume same_type(const Geometry& grid) const { return {volume.dtype, volume.channels, grid, plan}; }
 };
-
-Geometry grid(const Int3& size) { return {size, identity_affine()}; }
 
 }  // namespace
 
@@ -48,9 +60,10 @@ void Orientationd::apply_to(Dictionary::Item& item, std::size_t, Workspace& work
 }
 
 void Orientationd::plan_for(PlannedDictionary::Item& item, std::size_t, MemoryPlan& plan) const {
-  // Axes may be swapped, which the plan cannot know: the number of voxels stays.
-  item.trace.push_back(AppliedOrientation{grid(item.volume.size)});
-  item.volume = PlannedVolume(item.volume.dtype, item.volume.channels, item.volume.size, plan);
+  const Geometry before = item.volume.geometry();
+  item.trace.push_back(AppliedOrientation{before});
+  item.volume = PlannedVolume(item.volume.dtype, item.volume.channels,
+                              moved(before, moves_to(before.affine, params.axcodes)), plan);
 }
 
 void Resized::apply_to(Dictionary::Item& item, std::size_t index, Workspace& workspace) const {
@@ -60,8 +73,68 @@ void Resized::apply_to(Dictionary::Item& item, std::size_t index, Workspace& wor
 }
 
 void Resized::plan_for(PlannedDictionary::Item& item, std::size_t index, MemoryPlan& plan) const {
-  item.trace.push_back(AppliedResize{grid(item.volume.size), params[index]});
+  item.trace.push_back(AppliedResize{item.volume.geometry(), params[index]});
   item.volume = plan_resize(item.volume, params[index], plan);
+}
+
+namespace {
+
+/// The size that keys of Spacingd after the first take over from it.
+class SharedSize {
+ public:
+  explicit SharedSize(bool on) : on_(on) {}
+
+  /// As MONAI compares: sizes, and voxel sizes to 1e-3 mm.
+  std::optional<Int3> of(const Geometry& grid) const {
+    if (!on_ || !first_ || first_->size != grid.size) return std::nullopt;
+    const Vec3 a = spacing_mm(first_->affine), b = spacing_mm(grid.affine);
+    for (std::size_t axis = 0; axis < 3; ++axis)
+      if (!(std::abs(a[axis] - b[axis]) <= 1e-3 + 1e-5 * b[axis])) return std::nullopt;
+    return size_;
+  }
+  void note(const Geometry& before, const Int3& after) {
+    if (first_) return;
+    first_ = before;
+    size_ = after;
+  }
+
+ private:
+  const bool on_;
+  std::optional<Geometry> first_;
+  Int3 size_{};
+};
+
+bool cropped(const SpatialTrace& trace) {
+  return std::any_of(trace.begin(), trace.end(),
+                     [](const AppliedTransform& step) { return std::holds_alternative<AppliedCrop>(step); });
+}
+
+}  // namespace
+
+void Spacingd::apply(Dictionary& dictionary, JobContext& context) const {
+  SharedSize shared(ensure_same_shape);
+  for (std::size_t i = 0; i < keys().size(); ++i) {
+    Dictionary::Item& item = dictionary.at(keys()[i]);
+    const Geometry before = item.volume.geometry();
+    item.volume = spacing(item.volume, params[i], context.workspace, shared.of(before));
+    item.trace.push_back(AppliedSpacing{before, item.volume.geometry(), params[i].resampling});
+    shared.note(before, item.volume.size());
+  }
+}
+
+void Spacingd::plan(PlannedDictionary& dictionary, MemoryPlan& plan) const {
+  SharedSize shared(ensure_same_shape);
+  for (std::size_t i = 0; i < keys().size(); ++i) {
+    PlannedDictionary::Item& item = dictionary.at(keys()[i]);
+    const Geometry before = item.volume.geometry();
+    Geometry after = spaced(before, params[i], shared.of(before));
+    // Where a size comes out at half a voxel, the origin's rounding decides it, and a crop's origin is not known yet.
+    if (cropped(item.trace))
+      for (std::int32_t& n : after.size) n += n < std::numeric_limits<std::int32_t>::max();
+    item.volume = plan_resample(item.volume, after, plan);
+    item.trace.push_back(AppliedSpacing{before, after, params[i].resampling});
+    shared.note(before, after.size);
+  }
 }
 
 std::vector<std::string> CropForegroundd::reads() const {
@@ -99,9 +172,10 @@ void CropForegroundd::plan(PlannedDictionary& dictionary, MemoryPlan& plan) cons
   plan.scratch(foreground_box_scratch_bytes(source.channels, source.size));
   for (const std::string& key : keys()) {
     PlannedDictionary::Item& item = dictionary.at(key);
-    const Int3 before = worst_axis_order(item, [this](const Int3& size) { return largest(size); });
-    item.trace.push_back(AppliedCrop{grid(before), Box{{0, 0, 0}, largest(before)}});
-    item.volume = PlannedVolume(item.volume.dtype, item.volume.channels, largest(before), plan);
+    const Geometry before = item.volume.geometry();
+    const Int3 after = largest(before.size);
+    item.trace.push_back(AppliedCrop{before, Box{{0, 0, 0}, after}});
+    item.volume = PlannedVolume(item.volume.dtype, item.volume.channels, {after, before.affine}, plan);
   }
 }
 
@@ -141,6 +215,17 @@ StepPtr resize_step(Params& params) {
     per_key.push_back(read_params<Resize>(own));
   }
   return std::make_unique<Resized>(std::move(keys), std::move(per_key));
+}
+
+StepPtr spacing_step(Params& params) {
+  std::vector<std::string> keys = keys_of(params);
+  std::vector<Spacing> per_key;
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    Params own = params.for_key(i, keys.size(), {"mode", "padding_mode", "align_corners", "dtype", "scale_extent"});
+    per_key.push_back(read_params<Spacing>(own));
+  }
+  const bool same_shape = params.flag("ensure_same_shape", true);
+  return std::make_unique<Spacingd>(std::move(keys), std::move(per_key), same_shape);
 }
 
 StepPtr crop_foreground(Params& params) {
@@ -184,10 +269,9 @@ StepPtr invert_step(Params& params) {
 
 StepFactories spatial_factories() {
   return {
-      {"CropForegroundd", crop_foreground},
-      {"Invertd", invert_step},
-      {"Orientationd", orientation_step},
-      {"Resized", resize_step},
+      {"CropForegroundd", crop_foreground}, {"Invertd", invert_step},
+      {"Orientationd", orientation_step},   {"Resized", resize_step},
+      {"Spacingd", spacing_step},
   };
 }
 

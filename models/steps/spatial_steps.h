@@ -36,6 +36,19 @@ class Resized final : public KeyedStep {
   void plan_for(PlannedDictionary::Item& item, std::size_t index, MemoryPlan& plan) const override;
 };
 
+/// With ensure_same_shape, keys that start on about the same grid as the first end with its size.
+class Spacingd final : public Step {
+ public:
+  Spacingd(std::vector<std::string> keys, std::vector<Spacing> parameters, bool same_shape)
+      : Step("Spacingd", std::move(keys)), params(std::move(parameters)), ensure_same_shape(same_shape) {}
+  const std::vector<Spacing> params;  ///< one per key
+  const bool ensure_same_shape;
+
+  bool moves_voxels() const override { return true; }
+  void apply(Dictionary& dictionary, JobContext& context) const override;
+  void plan(PlannedDictionary& dictionary, MemoryPlan& plan) const override;
+};
+
 /// Crops all keys to the foreground of one item. The result may be empty; whoever goes on with it refuses.
 class CropForegroundd final : public Step {
  public:

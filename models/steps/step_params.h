@@ -6,6 +6,7 @@
 
 #include "gpu_transforms/intensity.h"
 #include "gpu_transforms/labels.h"
+#include "gpu_transforms/spacing.h"
 #include "gpu_transforms/spatial.h"
 #include "gpu_transforms/window_grid.h"
 #include "models/params.h"
@@ -59,6 +60,8 @@ template <>
 Activations read_params(Params& params);
 template <>
 AsDiscrete read_params(Params& params);
+template <>
+Spacing read_params(Params& params);
 template <>
 KeepLargestConnectedComponent read_params(Params& params);
 template <>

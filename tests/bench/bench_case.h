@@ -43,6 +43,7 @@ Sizes cubes_of(std::int32_t n);
 
 void add_value_cases(const Sizes& sizes, Cases& cases);
 void add_spatial_cases(const Sizes& sizes, Cases& cases);
+void add_grid_cases(const Sizes& sizes, Cases& cases);
 void add_label_cases(const Sizes& sizes, Cases& cases);
 void add_window_cases(const Sizes& sizes, Cases& cases);
 void add_chain_cases(const Sizes& sizes, Cases& cases);

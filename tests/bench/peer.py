@@ -40,7 +40,13 @@ def sliding_windows(**parameters):
     return lambda image: inferer(image[None], lambda windows: windows)[0]
 
 
-OWN = {"foreground_box": lambda: foreground_box, "sliding_windows": sliding_windows}
+def resample_to(affine, size):
+    """What Invertd does to undo Spacing."""
+    back = transforms.SpatialResample()
+    return lambda image: back(image, dst_affine=torch.tensor(affine, dtype=torch.float64), spatial_size=size)
+
+
+OWN = {"foreground_box": lambda: foreground_box, "sliding_windows": sliding_windows, "SpatialResampleTo": resample_to}
 
 
 def made(link):

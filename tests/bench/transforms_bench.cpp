@@ -167,6 +167,7 @@ Cases wanted_cases(const Options& options) {
   for (const Sizes& at : sizes) {
     add_value_cases(at, all);
     add_spatial_cases(at, all);
+    add_grid_cases(at, all);
     add_label_cases(at, all);
     add_window_cases(at, all);
     add_chain_cases(at, all);

@@ -17,6 +17,7 @@ std::vector<Case> read_index(const std::filesystem::path& folder) {
 namespace {
 
 DType dtype_named(const std::string& name) {
+  if (name == "bool") return DType::u8;
   for (const DType type : {DType::u8, DType::i8, DType::u16, DType::i16, DType::u32, DType::i32, DType::u64, DType::i64,
                            DType::f32, DType::f64})
     if (name_of(type) == name) return type;

@@ -162,7 +162,8 @@ int main(int argc, char** argv) {
   app.add_option("--only", options.only, "run these transforms only")->delimiter(',');
   app.add_option("--write", options.write,
                  "folder to write every result array to, under the file name that the index gives it");
-  app.add_option("--require", options.require, "transforms, or ids of cases, that must be implemented, or `all`")->delimiter(',');
+  app.add_option("--require", options.require, "transforms, or ids of cases, that must be implemented, or `all`")
+      ->delimiter(',');
   CLI11_PARSE(app, argc, argv);
   try {
     return voxd::golden::run_all(options);

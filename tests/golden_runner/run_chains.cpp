@@ -1,6 +1,7 @@
 #include <fstream>
 #include <span>
 
+#include "gpu_transforms/argmax_on_grid.h"
 #include "gpu_transforms/intensity.h"
 #include "gpu_transforms/invert.h"
 #include "gpu_transforms/labels.h"
@@ -51,6 +52,12 @@ DeviceVolume forward(const Run& run, Json link, const DeviceVolume& volume, Spat
     trace.push_back(AppliedResize{volume.geometry(), params});
     return resize(volume, params, workspace);
   }
+  if (transform == "Spacing") {
+    const auto params = run.params_from<Spacing>(link);
+    const DeviceVolume result = spacing(volume, params, workspace);
+    trace.push_back(AppliedSpacing{volume.geometry(), result.geometry(), params.resampling});
+    return result;
+  }
   fail(Code::unimplemented, "transform ", transform, " in the chain");
 }
 
@@ -63,19 +70,31 @@ void inverted(Run& run) {
   const DeviceVolume prediction = run.input_on("pred", volume.geometry().affine);
   const DeviceVolume output = invert(prediction, trace, run.golden().params().at("nearest_interp"), run.workspace());
   run.put("output", output);
-  run.put("argmax", argmax(output, run.workspace()));
+  run.put("argmax", argmax_on_grid(prediction, trace, run.golden().params().at("nearest_interp"), run.workspace()));
 }
+
+/// Of the spleen, in Hounsfield units.
+const ScaleIntensityRange kWindow{.a_min = -57, .a_max = 164, .b_min = 0.0, .b_max = 1.0, .clip = true};
 
 /// The reference pipeline's pre-processing.
 void seed_pre(Run& run) {
   SpatialTrace trace;
-  const ScaleIntensityRange scaling{.a_min = -57, .a_max = 164, .b_min = 0.0, .b_max = 1.0, .clip = true};
-  const DeviceVolume scaled = scale_intensity_range(to_float32(run.input(), run.workspace()), scaling, run.workspace());
+  const DeviceVolume scaled = scale_intensity_range(to_float32(run.input(), run.workspace()), kWindow, run.workspace());
   run.put("output",
           resize(crop_to_foreground(scaled, {}, trace, run.workspace()), run.params<Resize>(), run.workspace()));
 }
 
-/// And its post-processing.
+/// The spleen bundle's pre-processing, with a coarser grid.
+void bundle_pre(Run& run) {
+  Json grid = run.golden().params();
+  const auto axcodes = run.params_from<OrientationParams>({{"axcodes", grid.at("axcodes")}}).axcodes;
+  grid.erase("axcodes");
+  const DeviceVolume oriented = orientation(run.input(), axcodes, run.workspace());
+  const DeviceVolume respaced = spacing(oriented, run.params_from<Spacing>(grid), run.workspace());
+  run.put("output", scale_intensity_range(respaced, kWindow, run.workspace()));
+}
+
+/// The reference pipeline's post-processing.
 void seed_post(Run& run) {
   const DeviceVolume labels = argmax(run.input(), run.workspace());
   KeepLargestConnectedComponent foreground;
@@ -104,6 +123,7 @@ Runners chain_runners() {
   return {
       {"CropForeground+Resize", crop_and_resize},
       {"Invert", inverted},
+      {"bundle_pre", bundle_pre},
       {"LoadImage", load_image},
       {"seed_post", seed_post},
       {"seed_pre", seed_pre},

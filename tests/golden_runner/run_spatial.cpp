@@ -1,3 +1,4 @@
+#include "gpu_transforms/spacing.h"
 #include "gpu_transforms/spatial.h"
 #include "tests/golden_runner/run.h"
 
@@ -9,6 +10,8 @@ void oriented(Run& run) {
 }
 
 void resized_to(Run& run) { run.put("output", resize(run.input(), run.params<Resize>(), run.workspace())); }
+
+void respaced(Run& run) { run.put("output", spacing(run.input(), run.params<Spacing>(), run.workspace())); }
 
 void crop_foreground(Run& run) {
   const auto params = run.params<CropForeground>();
@@ -38,6 +41,7 @@ Runners spatial_runners() {
       {"DivisiblePad", divisible_padded},
       {"Orientation", oriented},
       {"Resize", resized_to},
+      {"Spacing", respaced},
       {"SpatialPad", spatial_padded},
   };
 }

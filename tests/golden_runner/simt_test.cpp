@@ -10,9 +10,11 @@
 #include <numeric>
 #include <regex>
 
+#include "gpu_transforms/argmax_on_grid.h"
 #include "gpu_transforms/fused.h"
 #include "gpu_transforms/gaussian_smooth.h"
 #include "gpu_transforms/labels.h"
+#include "gpu_transforms/spacing.h"
 #include "tests/golden_runner/compare.h"
 #include "tests/golden_runner/golden_case.h"
 #include "tests/support/catch.h"
@@ -97,6 +99,15 @@ std::vector<Probe> probes() {
     return gaussian_smooth(volume, {0.7, 1.1, 1.5}, workspace);
   };
   all.push_back(serial_probe("smoothing", test::Random().intensities(DType::f32, 1, {5, 6, 20}, false), smoothed));
+  const auto undone = [](const DeviceVolume& volume, Workspace& workspace) {
+    Geometry image{{5, 4, 12}, identity_affine()};
+    Spacing coarser;
+    coarser.pixdim = {1, 1, 2};
+    const AppliedSpacing step{image, spaced(image, coarser), {}};
+    return argmax_on_grid(volume, {step}, false, workspace);
+  };
+  all.push_back(
+      serial_probe("undone spacing and argmax", test::Random().intensities(DType::f32, 3, {5, 4, 6}, false), undone));
   for (const Case& golden : read_index(kFolder))
     if (!golden.entry.contains("raises") && !is_deviation(golden) && is_small(golden))
       all.push_back(golden_probe(golden));

@@ -1,8 +1,9 @@
 #include "gpu_transforms/invert.h"
 
+#include "gpu_transforms/spacing.h"
 #include "tests/support/backends.h"
 #include "tests/support/random_volume.h"
-#include "tests/support/reference.h"
+#include "tests/support/reference_resample.h"
 
 using namespace voxd;
 using namespace voxd::test;
@@ -76,6 +77,40 @@ TEST_CASE("undoing a resize resizes back in the same mode, or to the nearest vox
   }
 }
 
+TEST_CASE("undoing a spacing samples back on the recorded grid, in the same mode or the nearest voxel if asked",
+          "[invert]") {
+  Random random(106);
+  CAPTURE(random.seed());
+  for (int round = 0; round < 40; ++round) {
+    const Geometry before{random.size(14), random.affine()};
+    Spacing params;
+    params.pixdim = {random.real(0.8, 3), random.real(0.8, 3), random.real(0.8, 3)};
+    params.resampling = {random.one_in(3) ? GridMode::nearest : GridMode::bilinear, Outside(random.between(0, 2)),
+                         random.one_in(2)};
+    const Geometry after = spaced(before, params);
+    HostVolume volume = random.intensities(DType::f32, 2, after.size, false);
+    volume.geometry = after;
+    if (same_grid(before, after)) continue;
+    for (const bool nearest : {false, true}) {
+      CAPTURE(round, to_string(before.size), to_string(after.size), nearest);
+      // Where the prediction says that it lies does not count.
+      Affine elsewhere = after.affine;
+      elsewhere[1][3] += 7;
+      on_every_backend(
+          volume,
+          [&](const DeviceVolume& v, Workspace& w) {
+            return invert(v.with_affine(elsewhere), {AppliedSpacing{before, after, params.resampling}}, nearest, w);
+          },
+          [&](const HostVolume& result) {
+            REQUIRE(result.geometry == before);
+            const Resampling how =
+                nearest ? Resampling{GridMode::nearest, params.resampling.outside, false} : params.resampling;
+            REQUIRE(wrong_samples(volume, result, how) == 0);
+          });
+    }
+  }
+}
+
 TEST_CASE("a whole chain ends on the grid it began with, and a mask lies where the foreground was", "[invert]") {
   Random random(104);
   CAPTURE(random.seed());
@@ -118,6 +153,8 @@ TEST_CASE("a volume that the trace does not end on is refused with both sizes", 
                       Catch::Contains("5x6x7") && Catch::Contains("5x6x8"));
   REQUIRE_THROWS_WITH(undo(AppliedResize{before, to_size({4, 4, 4}, Interpolation::area)}),
                       Catch::Contains("5x6x7") && Catch::Contains("4x4x4"));
+  REQUIRE_THROWS_WITH(undo(AppliedSpacing{before, {{5, 6, 6}, identity_affine()}, {}}),
+                      Catch::Contains("5x6x7") && Catch::Contains("5x6x6"));
   REQUIRE_THROWS_WITH(undo(AppliedOrientation{before}), Catch::Contains("orientation"));
   try {
     undo(AppliedOrientation{before});

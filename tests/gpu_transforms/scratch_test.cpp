@@ -139,4 +139,6 @@ TEST_CASE("scratch memory that does not fit 63 bits is refused", "[scratch]") {
   REQUIRE_THROWS_AS(fill_holes_scratch_bytes(1, huge), Error);
   REQUIRE_THROWS_AS(remove_small_objects_scratch_bytes(1, huge), Error);
   REQUIRE_THROWS_AS(scale_intensity_scratch_bytes(1, huge), Error);
+  const Geometry from{huge, identity_affine()};
+  REQUIRE_THROWS_AS(resample_scratch_bytes(DType::f32, 1, from, from), Error);
 }

@@ -34,7 +34,7 @@ HostVolume result_of(const std::string& text, const HostVolume& volume) {
 
   MemoryPlan plan;
   PlannedDictionary planned;
-  planned.items["pred"] = {PlannedVolume(volume.dtype, volume.channels, volume.geometry.size, plan), {}};
+  planned.items["pred"] = {PlannedVolume(volume.dtype, volume.channels, volume.geometry, plan), {}};
   step->plan(planned, plan);
   CHECK(rig.workspace.peak_bytes() <= plan.peak_bytes());
   CHECK(planned.at("pred").volume.dtype == result.dtype);

@@ -105,7 +105,7 @@ TEST_CASE("a plan knows at least the memory that pads and crops take, whichever 
     dictionary.items["image"] = {upload(image, rig.workspace), {}};
     MemoryPlan plan;
     PlannedDictionary planned;
-    planned.items["image"] = {PlannedVolume(DType::i16, 1, image.geometry.size, plan), {}};
+    planned.items["image"] = {PlannedVolume(DType::i16, 1, image.geometry, plan), {}};
     for (const char* step : steps) {
       make(step)->apply(dictionary, rig.context);
       make(step)->plan(planned, plan);

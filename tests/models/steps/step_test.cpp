@@ -104,6 +104,47 @@ TEST_CASE("spatial steps leave a trace that Invertd goes back to the image's exa
   for (std::size_t i = 0; i < 120; ++i) REQUIRE(back.as<float>()[i] == static_cast<float>(image.as<std::int16_t>()[i]));
 }
 
+TEST_CASE("Spacingd makes the bundle's grid, and Invertd goes back to the image's", "[steps]") {
+  Affine lps = identity_affine();
+  lps[0] = {-0.8, 0, 0, 10};
+  lps[1] = {0, -0.8, 0, 20};
+  lps[2] = {0, 0, 5, -7};
+  const HostVolume image = volume_of<std::int16_t>(
+      {20, 18, 6}, [](int, int, int) { return 700; }, lps);
+  Chain chain(image);
+  chain.then(R"({"_target_": "Orientationd", "keys": "image", "axcodes": "RAS"})")
+      .then(
+          R"({"_target_": "Spacingd", "keys": "image", "pixdim": [1.5, 1.5, 2.0], "mode": "bilinear", "dtype": "$np.float64"})");
+  const HostVolume respaced = chain.result();
+  CHECK(respaced.dtype == DType::f32);
+  CHECK(respaced.geometry.size == Int3{11, 10, 14});  // 15.2 / 1.5 + 1 = 11.1, 13.6 / 1.5 + 1 = 10.1, 25 / 2 + 1 = 13.5
+  CHECK(spacing_mm(respaced.geometry.affine)[2] == Approx(2));
+  for (const float value : respaced.as<float>()) REQUIRE(value == 700);
+  REQUIRE(chain.trace().size() == 2);
+  chain.then(R"({"_target_": "CopyItemsd", "keys": "image", "names": "pred"})")
+      .then(
+          R"({"_target_": "Invertd", "keys": "pred", "orig_keys": "image", "transform": "@preprocessing", "nearest_interp": false})");
+  CHECK(chain.result("pred").geometry == image.geometry);
+  CHECK(chain.trace("pred").empty());
+}
+
+TEST_CASE("keys that start on about the same grid end with the same size, unless the bundle says no", "[steps]") {
+  for (const bool same_shape : {true, false}) {
+    Chain chain(ramp({4, 4, 4}));
+    Affine affine = identity_affine();
+    affine[0][0] = 1.0009;  // (4 - 1) * 1.0009 / 2 + 1 = 2.501, where 2.5 makes 2
+    const HostVolume second = ramp({4, 4, 4}, affine);
+    chain.dictionary.items["second"] = {upload(second, chain.rig.workspace), {}};
+    chain.then(R"({"_target_": "Spacingd", "keys": ["image", "second"], "pixdim": 2, "mode": ["bilinear", "nearest"],
+                   "ensure_same_shape": )" +
+               std::string(same_shape ? "true" : "false") + "}");
+    CHECK(chain.result("image").geometry.size == Int3{2, 2, 2});
+    CHECK(chain.result("second").geometry.size == Int3{same_shape ? 2 : 3, 2, 2});
+    CHECK(chain.result("image").as<float>()[7] == 222);
+    CHECK(std::get<AppliedSpacing>(chain.trace("second")[0]).how.mode == GridMode::nearest);
+  }
+}
+
 TEST_CASE("parameters per key go to their key", "[steps]") {
   Chain chain(ramp({4, 4, 4}));
   chain.then(R"({"_target_": "CopyItemsd", "keys": "image", "times": 1, "names": ["second"]})")
@@ -183,11 +224,19 @@ TEST_CASE("what a step does not support is refused with its path", "[steps]") {
       refusal(R"({"_target_": "Resized", "keys": ["a", "b"], "spatial_size": 3, "mode": ["area", "area", "area"]})"),
       Contains("t.mode: 3 values for 2 keys"));
   CHECK_THAT(refusal(R"({"_target_": "CropForegroundd", "keys": "image"})"), Contains("t.source_key: is missing"));
+  const auto spacing = [](const std::string& parameters) {
+    return refusal(R"({"_target_": "Spacingd", "keys": "image")" + parameters + "}");
+  };
+  CHECK_THAT(spacing(""), Contains("t.pixdim: is missing"));
+  CHECK_THAT(spacing(R"(, "pixdim": 1, "mode": "bicubic")"), Contains("t.mode: ") && Contains("bicubic"));
+  CHECK_THAT(spacing(R"(, "pixdim": 1, "padding_mode": "wrap")"), Contains("t.padding_mode: ") && Contains("wrap"));
+  CHECK_THAT(spacing(R"(, "pixdim": 1, "dtype": "float16")"), Contains("t.dtype: 'float16' is not supported"));
+  CHECK_THAT(spacing(R"(, "pixdim": 1, "min_pixdim": 3, "max_pixdim": 2)"), Contains("min_pixdim[0]: 3"));
 }
 
 TEST_CASE("every step that there is is in the table under MONAI's name", "[steps]") {
   const std::vector<std::string> names = supported_steps();
-  CHECK(names.size() == 23);
+  CHECK(names.size() == 24);
   CHECK(std::find(names.begin(), names.end(), "KeepLargestConnectedComponentd") != names.end());
   for (const std::string& name : names) CHECK(name.back() == 'd');
 }

@@ -54,8 +54,8 @@ PipelineResult FakePipeline::run(const std::vector<HostVolume>& images, JobConte
   return result;
 }
 
-std::int64_t FakePipeline::peak_bytes(DType, std::int32_t channels, const Int3& size) const {
-  return std::int64_t{8} * channels * size[0] * size[1] * size[2];
+std::int64_t FakePipeline::peak_bytes(DType, std::int32_t channels, const Geometry& image) const {
+  return 8 * channels * image.voxels();
 }
 
 }  // namespace voxd::test

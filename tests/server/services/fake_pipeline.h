@@ -46,7 +46,7 @@ class FakePipeline : public Pipeline {
   const PipelineDescription& description() const override { return description_; }
   PipelineResult run(const std::vector<HostVolume>& images, JobContext& context,
                      const HostAllocator& allocate) const override;
-  std::int64_t peak_bytes(DType dtype, std::int32_t channels, const Int3& size) const override;
+  std::int64_t peak_bytes(DType dtype, std::int32_t channels, const Geometry& image) const override;
 
   PipelineDescription description_;
   /// Passed in the network stage, where there is one.

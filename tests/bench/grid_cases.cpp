@@ -1,0 +1,65 @@
+#include "gpu_transforms/argmax_on_grid.h"
+#include "gpu_transforms/spacing.h"
+#include "tests/bench/bench_case.h"
+
+namespace voxd::bench {
+namespace {
+
+/// A CT of 0.79 x 0.79 x 5 mm, and at an angle with a shear, as MONAI's and ours alike.
+constexpr Affine kStraight = {{{0.79, 0, 0, 0}, {0, 0.79, 0, 0}, {0, 0, 5, 0}, {0, 0, 0, 1}}};
+constexpr Affine kOblique = {{{0.79, 0.02, 0.1, 0}, {-0.03, 0.79, 0.2, 0}, {0.01, 0.02, 5, 0}, {0, 0, 0, 1}}};
+
+/// The grid that MONAI's spleen bundle puts it on.
+Spacing to_network(GridMode mode) {
+  Spacing params;
+  params.pixdim = {1.5, 1.5, 2.0};
+  params.resampling.mode = mode;
+  return params;
+}
+
+HostVolume placed(HostVolume volume, const Affine& affine) {
+  volume.geometry.affine = affine;
+  return volume;
+}
+
+Json json_of(const Affine& affine) { return Json(affine); }
+
+void add_spacing(const std::string& what, DType dtype, const Int3& size, const Affine& affine, GridMode mode,
+                 double target, Cases& cases) {
+  const Spacing params = to_network(mode);
+  const Int3 to = spaced({size, affine}, params).size;
+  cases.push_back({.name = words({what, name_of(dtype), to_string(size), "->", to_string(to)}),
+                   .inputs = {[=] { return placed(body(dtype, size), affine); }},
+                   .run = [params](const Inputs& in, Workspace& w) { return spacing(in[0], params, w); },
+                   .peer = alone("Spacing", {{"pixdim", params.pixdim}, {"mode", name_of(mode)}}),
+                   .peer_input = {{"affine", json_of(affine)}},
+                   .target = target});
+}
+
+void add_undo(const std::string& what, std::int32_t channels, const Int3& size, const Affine& affine, double target,
+              Cases& cases) {
+  const Geometry image = {size, affine};
+  const AppliedSpacing step = {image, spaced(image, to_network(GridMode::bilinear)), {}};
+  const Json back = link("SpatialResampleTo", {{"affine", json_of(affine)}, {"size", list(size)}});
+  cases.push_back(
+      {.name = words({what, std::to_string(channels), "x", to_string(step.after.size), "->", to_string(size)}),
+       .inputs = {[=] { return placed(noise(channels, step.after.size), step.after.affine); }},
+       .run = [step](const Inputs& in, Workspace& w) { return argmax_on_grid(in[0], {step}, false, w); },
+       .peer = Json::array({Json::array({back, link("AsDiscrete", {{"argmax", true}})})}),
+       .peer_input = {{"affine", json_of(step.after.affine)}},
+       .target = target});
+}
+
+}  // namespace
+
+void add_grid_cases(const Sizes& sizes, Cases& cases) {
+  add_spacing("spacing", DType::f32, sizes.ct, kStraight, GridMode::bilinear, 80, cases);
+  add_spacing("spacing", DType::i16, sizes.ct, kStraight, GridMode::bilinear, 80, cases);
+  add_spacing("spacing nearest", DType::f32, sizes.ct, kStraight, GridMode::nearest, 0, cases);
+  add_spacing("spacing at an angle", DType::f32, sizes.ct, kOblique, GridMode::bilinear, 0, cases);
+  add_undo("undo spacing and argmax", 2, sizes.ct, kStraight, 80, cases);
+  add_undo("undo spacing and argmax", 14, sizes.ct, kStraight, 0, cases);
+  add_undo("undo spacing at an angle and argmax", 2, sizes.ct, kOblique, 0, cases);
+}
+
+}  // namespace voxd::bench
