@@ -64,7 +64,7 @@ class SlidingWindowInferer final : public Inferer {
 
   PlannedVolume plan(const Network& network, const PlannedVolume& image, MemoryPlan& plan) const override {
     PlannedVolume output(DType::f32, network.output_channels(), image.geometry(), plan);
-    plan.scratch(std::max<std::int64_t>(0, largest_bytes(network, image) - output.bytes()));
+    plan.scratch(std::max<std::int64_t>(0, bytes_for(network, image.channels, image.size) - output.bytes()));
     return output;
   }
 
@@ -76,17 +76,6 @@ class SlidingWindowInferer final : public Inferer {
   std::int32_t batch() const override { return params_.sw_batch_size; }
 
  private:
-  /// Which axis of the image is which may have changed in a way that a plan cannot know.
-  std::int64_t largest_bytes(const Network& network, const PlannedVolume& image) const {
-    Int3 size = image.size;
-    std::sort(size.begin(), size.end());
-    std::int64_t largest = 0;
-    do {
-      largest = std::max(largest, bytes_for(network, image.channels, size));
-    } while (std::next_permutation(size.begin(), size.end()));
-    return largest;
-  }
-
   /// With the output.
   std::int64_t bytes_for(const Network& network, std::int32_t channels, const Int3& size) const {
     SlidingWindows params = params_;

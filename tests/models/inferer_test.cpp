@@ -197,26 +197,20 @@ TEST_CASE("inferers that voxd does not have, and parameters that it cannot honou
 TEST_CASE("the memory that sliding windows state is what they then need, or up to a fifth more", "[inferer][memory]") {
   const std::string gaussian = R"({"_target_": "SlidingWindowInferer", "roi_size": [48, 64, 24], "mode": "gaussian"})";
   for (const std::string& json : {std::string(windows), gaussian})
-    for (const Int3& size : {Int3{60, 70, 50}, Int3{30, 70, 50}, Int3{26, 26, 26}}) {
+    for (const Int3& size : {Int3{60, 70, 50}, Int3{50, 60, 70}, Int3{30, 70, 50}, Int3{26, 26, 26}}) {
       CAPTURE(json, to_string(size));
       const ThresholdNetwork network(0.5f);
       const auto inferer = inferer_of(json);
       MemoryPlan plan;
-      const PlannedVolume planned(DType::f32, 1, size, plan);
+      const PlannedVolume planned(DType::f32, 1, {size, identity_affine()}, plan);
       const PlannedVolume output = inferer->plan(network, planned, plan);
       CHECK(output.size == size);
       CHECK(output.channels == 2);
-      // The plan cannot know which axis is which: the image that needs most counts.
-      std::int64_t most = 0;
-      Int3 turned = size;
-      std::sort(turned.begin(), turned.end());
-      do {
-        Rig rig;
-        inferer->run(network, upload(ramp(turned), rig.workspace), rig.context);
-        most = std::max(most, rig.workspace.peak_bytes());
-      } while (std::next_permutation(turned.begin(), turned.end()));
-      CHECK(plan.peak_bytes() >= most);
-      CHECK(static_cast<double>(plan.peak_bytes()) <= 1.2 * static_cast<double>(most));
+      Rig rig;
+      inferer->run(network, upload(ramp(size), rig.workspace), rig.context);
+      const std::int64_t measured = rig.workspace.peak_bytes();
+      CHECK(plan.peak_bytes() >= measured);
+      CHECK(static_cast<double>(plan.peak_bytes()) <= 1.2 * static_cast<double>(measured));
     }
 }
 
