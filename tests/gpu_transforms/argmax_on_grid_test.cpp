@@ -33,7 +33,7 @@ Resize some_resize(Random& random) {
 /// Applies a step of some kind to a grid; only grids are needed to know how to go back.
 AppliedTransform applied(Random& random, Geometry& grid) {
   const Geometry before = grid;
-  switch (random.between(0, 3)) {
+  switch (random.between(0, 4)) {
     case 0: {
       Bench bench("serial", make_cpu_stream(Backend::serial));
       const HostVolume host = make_host_volume(DType::u8, 1, grid);
@@ -41,7 +41,8 @@ AppliedTransform applied(Random& random, Geometry& grid) {
                  .geometry();
       return AppliedOrientation{before};
     }
-    case 1: {
+    case 1:
+    case 2: {
       Box box;
       for (std::size_t a = 0; a < 3; ++a) {
         box.start[a] = random.between(-2, grid.size[a] - 1);
@@ -50,9 +51,9 @@ AppliedTransform applied(Random& random, Geometry& grid) {
       const Vec3 origin = voxd::apply(grid.affine, {double(box.start[0]), double(box.start[1]), double(box.start[2])});
       for (std::size_t row = 0; row < 3; ++row) grid.affine[row][3] = origin[row];
       grid.size = box.size();
-      return AppliedCrop{before, box};
+      return random.one_in(2) ? AppliedTransform{AppliedCrop{before, box}} : AppliedPad{before, box};
     }
-    case 2: {
+    case 3: {
       const Resize params = some_resize(random);
       grid = resized(grid, params);
       return AppliedResize{before, params};

@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "gpu_transforms/argmax_on_grid.h"
 #include "gpu_transforms/fused.h"
 #include "gpu_transforms/gaussian_smooth.h"
 #include "gpu_transforms/intensity.h"
@@ -199,6 +200,46 @@ TEST_CASE("resizing reads and writes rows beyond 2^31", "[large]") {
     INFO(name_of(mode));
     CHECK(result.data<float>()[result.count() - 1] == 5.0f);
     CHECK(result.data<float>()[result.count() - kSize[2]] == 5.0f);
+  }
+}
+
+TEST_CASE("resampling and its argmax read and write rows beyond 2^31", "[large]") {
+  if (!has_simt()) return;
+  const auto scaled_to = [](const Int3& size) {
+    Geometry target{size, identity_affine()};
+    for (std::size_t a = 0; a < 3; ++a) target.affine[a][a] = (kSize[a] - 1.0) / (size[a] - 1.0);
+    return target;
+  };
+  Geometry sheared = scaled_to({kSize[0], kSize[1] - 1, kSize[2]});
+  sheared.affine[0][2] = -2e-3;  // two voxels along a row
+  struct Grid {
+    const char* name;
+    Geometry target;
+  };
+  for (const Grid& grid : {Grid{"z last", scaled_to({kSize[0], kSize[1] - 1, kSize[2]})},
+                           Grid{"z first", scaled_to({2400, kSize[1], 800})}, Grid{"at an angle", sheared}}) {
+    INFO(grid.name);
+    Job job(2);
+    DeviceVolume volume(DType::f32, 2, {kSize, identity_affine()}, job.workspace());
+    for (int channel = 0; channel < 2; ++channel)
+      for (int x = kSize[0] - 4; x < kSize[0]; ++x)
+        std::fill_n(volume.mutable_data<float>() + row_of(kSize, channel, x, kSize[1] - 4) * kSize[2], 4 * kSize[2],
+                    5.0f + channel);
+    for (const GridMode mode : {GridMode::bilinear, GridMode::nearest}) {
+      const DeviceVolume result = resample(volume, grid.target, {.mode = mode}, job.workspace());
+      job.finish();
+      REQUIRE(result.count() > 2 * kBeyond);
+      CHECK(result.data<float>()[result.count() - 1] == 6.0f);
+      CHECK(result.data<float>()[result.count() - result.size()[2]] == 6.0f);
+    }
+    const DeviceVolume labels =
+        argmax_on_grid(volume, {AppliedSpacing{grid.target, volume.geometry(), {}}}, false, job.workspace());
+    job.finish();
+    REQUIRE(labels.count() > kBeyond);
+    CHECK(labels.data<std::uint8_t>()[labels.count() - 1] == 1);
+    // Parts are compared pointwise, and what counts as rows then are single voxels.
+    const std::int64_t run = grid.target == sheared ? 2 : labels.size()[2];
+    CHECK(labels.data<std::uint8_t>()[labels.count() - run] == 1);
   }
 }
 
