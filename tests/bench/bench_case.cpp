@@ -50,6 +50,12 @@ HostVolume organ(const Int3& size) {
   });
 }
 
+HostVolume peppered(HostVolume mask) {
+  std::mt19937 random(6);
+  for (std::uint8_t& voxel : mask.as<std::uint8_t>()) voxel ^= random() % 50 == 0 ? 1 : 0;
+  return mask;
+}
+
 HostVolume speckled(const Int3& size) {
   std::mt19937 random(4);
   return filled(DType::u8, 1, size, [&](int, int, int, int) { return random() % 10 == 0; });

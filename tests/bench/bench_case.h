@@ -54,6 +54,8 @@ void add_chain_cases(const Sizes& sizes, Cases& cases);
 HostVolume body(DType dtype, const Int3& size);
 /// An ellipsoid with a rough surface and a few crumbs around it.
 HostVolume organ(const Int3& size);
+/// The mask with one voxel in fifty turned over.
+HostVolume peppered(HostVolume mask);
 /// Labels 0 and 1, one voxel in ten being 1: the most components that there can be, nearly.
 HostVolume speckled(const Int3& size);
 /// Values of 0..1.

@@ -262,6 +262,41 @@ TEST_CASE("components are found beyond 2^31", "[large]") {
   });
 }
 
+TEST_CASE("types, ranges, activations and one-hots reach voxels beyond 2^31", "[large]") {
+  check_corner(corner_of(DType::u8, 1), kSize, 3, 5,
+               [](const DeviceVolume& volume, Workspace& workspace) { return cast_to(volume, DType::i16, workspace); });
+  check_corner(corner_of(DType::i16, 1), kSize, 3, 5,
+               [](const DeviceVolume& volume, Workspace& workspace) { return scale_intensity(volume, {}, workspace); });
+  const Int3 size = {1000, 1000, kSize[2]};
+  check_corner(corner_of(DType::f32, 4), size, 20, 3, [](const DeviceVolume& volume, Workspace& workspace) {
+    return activations(volume, {.sigmoid = false, .softmax = true}, workspace);
+  });
+  check_corner(Random().labels(DType::u8, 1, kCorner, 2, 0.3), kSize, 3, 3,
+               [](const DeviceVolume& volume, Workspace& workspace) {
+                 AsDiscrete params;
+                 params.to_onehot = 3;
+                 return as_discrete(volume, params, workspace);
+               });
+}
+
+TEST_CASE("holes are filled and small objects removed beyond 2^31", "[large]") {
+  HostVolume wall = make_host_volume(DType::u8, 1, {kCorner, identity_affine()});
+  const auto voxels = wall.as<std::uint8_t>();
+  std::fill(voxels.begin(), voxels.end(), std::uint8_t{1});
+  voxels[static_cast<std::size_t>(row_of(kCorner, 0, 2, 4) * kCorner[2] + 500)] = 0;
+  voxels[static_cast<std::size_t>(row_of(kCorner, 0, 3, 5) * kCorner[2] + 600)] = 0;  // open
+  check_corner(wall, kLong, 5 * kLong[1], 16, [](const DeviceVolume& volume, Workspace& workspace) {
+    return fill_holes(volume, {.applied_labels = std::vector{1}, .connectivity = 1}, workspace);
+  });
+  HostVolume crumbs = Random().labels(DType::u8, 1, kCorner, 1, 0.9);
+  std::fill_n(crumbs.as<std::uint8_t>().begin(), 5 * kCorner[2], std::uint8_t{0});
+  RemoveSmallObjects params;
+  params.min_size = 3;
+  check_corner(crumbs, kLong, 3000, 3, [&](const DeviceVolume& volume, Workspace& workspace) {
+    return remove_small_objects(volume, params, workspace);
+  });
+}
+
 TEST_CASE("the foreground beyond 2^31 is in the box", "[large]") {
   if (!has_simt()) return;
   Job job(2);
