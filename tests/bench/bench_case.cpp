@@ -4,10 +4,12 @@
 
 namespace voxd::bench {
 
-Sizes real_sizes() { return {{512, 512, 114}, {{52, 103, 0}, {460, 409, 114}}, {224, 224, 224}, {512, 512, 300}}; }
+Sizes real_sizes() {
+  return {{512, 512, 114}, {{52, 103, 0}, {460, 409, 114}}, {224, 224, 224}, {512, 512, 300}, {270, 270, 284}, 96};
+}
 
 Sizes cubes_of(std::int32_t n) {
-  return {{n, n, n}, {{n / 8, n / 8, 0}, {n - n / 8, n - n / 8, n}}, {n, n, n}, {n, n, n}};
+  return {{n, n, n}, {{n / 8, n / 8, 0}, {n - n / 8, n - n / 8, n}}, {n, n, n}, {n, n, n}, {n, n, n}, n / 2};
 }
 
 namespace {

@@ -20,23 +20,26 @@ struct Case {
   std::vector<std::function<HostVolume()>> inputs;
   /// Returns what it has made. What it does not wait for is waited for by the bench.
   std::function<DeviceVolume(const Inputs&, Workspace&)> run;
-  /// The chain of MONAI transforms for each input, as peer.py takes them; empty: there is none.
+  /// The chain of MONAI transforms for each of the first inputs, as peer.py takes them; empty: there is none.
   Json peer = Json::array();
   /// How MONAI gets the data: "dtype" that it is cast to first (default float32, as LoadImage does), "layout"
   /// ("channels_last"), "affine".
   Json peer_input = Json::object();
   double target = 0;            ///< times MONAI's speed; 0: none
   bool bound_by_memory = true;  ///< whether bytes in and out say anything
+  double bytes = 0;             ///< that it reads and writes at least; 0: its inputs and its result
   double more_bytes = 0;        ///< that are read or written besides those of the inputs and the result
 };
 using Cases = std::vector<Case>;
 
 /// The sizes that the steps are measured at.
 struct Sizes {
-  Int3 ct;    ///< the image as scanned
-  Box body;   ///< the part of it that is no air
-  Int3 net;   ///< what the network sees
-  Int3 mask;  ///< a noisy label map
+  Int3 ct;              ///< the image as scanned
+  Box body;             ///< the part of it that is no air
+  Int3 net;             ///< what the network sees
+  Int3 mask;            ///< a noisy label map
+  Int3 spaced;          ///< the image at the spacing that windows are cut at
+  std::int32_t window;  ///< voxels along each axis of a window
 };
 Sizes real_sizes();
 Sizes cubes_of(std::int32_t n);
@@ -45,6 +48,7 @@ void add_value_cases(const Sizes& sizes, Cases& cases);
 void add_spatial_cases(const Sizes& sizes, Cases& cases);
 void add_grid_cases(const Sizes& sizes, Cases& cases);
 void add_label_cases(const Sizes& sizes, Cases& cases);
+void add_window_cases(const Sizes& sizes, Cases& cases);
 void add_window_cases(const Sizes& sizes, Cases& cases);
 void add_chain_cases(const Sizes& sizes, Cases& cases);
 

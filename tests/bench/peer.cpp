@@ -65,7 +65,7 @@ Json Peer::ask(const Json& question) {
 
 double Peer::best_ms(const Case& bench_case, const std::vector<HostVolume>& inputs, double seconds) {
   Json question = {{"chains", bench_case.peer}, {"input", bench_case.peer_input}, {"seconds", seconds}};
-  for (std::size_t i = 0; i < inputs.size(); ++i) {
+  for (std::size_t i = 0; i < bench_case.peer.size(); ++i) {
     const std::filesystem::path file = folder_.path() / (std::to_string(i) + ".npy");
     test::write_npy(file, test::to_npy(inputs[i]));
     question["files"].push_back(file.string());

@@ -18,6 +18,7 @@ import torch
 from monai import transforms
 from monai.data import MetaTensor
 from monai.inferers import SlidingWindowInferer
+from monai.inferers import SlidingWindowInferer
 
 warnings.filterwarnings("ignore")
 

@@ -138,7 +138,7 @@ class TableReporter : public benchmark::BenchmarkReporter {
     row.ms = run.counters.at("best_ms");
     row.target = measured.target;
     if (measured.bound_by_memory) {
-      const double speed = run.counters.at("bytes") / row.ms;
+      const double speed = (measured.bytes > 0 ? measured.bytes : double{run.counters.at("bytes")}) / row.ms;
       row.gb_per_s = speed / 1e6;
       row.of_floor = speed / rig_.floor_speed;
     }
@@ -169,6 +169,7 @@ Cases wanted_cases(const Options& options) {
     add_spatial_cases(at, all);
     add_grid_cases(at, all);
     add_label_cases(at, all);
+    add_window_cases(at, all);
     add_window_cases(at, all);
     add_chain_cases(at, all);
   }

@@ -1,40 +1,59 @@
+#include "gpu_transforms/labels.h"
 #include "gpu_transforms/windows.h"
 #include "tests/bench/bench_case.h"
 
 namespace voxd::bench {
 namespace {
 
-/// A network that costs nothing.
-DeviceVolume as_they_are(const DeviceVolume& windows, std::int32_t) { return windows; }
+constexpr std::int32_t kClasses = 2, kBatch = 4;
+
+SlidingWindows windows_of(const Sizes& sizes, WindowMode mode) {
+  return {.roi_size = {sizes.window}, .sw_batch_size = kBatch, .overlap = {0.5}, .mode = mode};
+}
+
+/// A network that costs nothing: it answers with what it was given once.
+WindowPredictor answer_with(const DeviceVolume& answers) {
+  return [answers](const DeviceVolume& windows, std::int32_t count) {
+    return DeviceVolume(DType::f32, kClasses * count, windows.geometry(), answers.memory());
+  };
+}
+
+/// What is read and written: an image's voxel and a window's for each voxel of a window; then, for each class, the
+/// prediction, and the sum before and after.
+double window_bytes(const Sizes& sizes) {
+  const double voxels =
+      static_cast<double>(window_grid(sizes.spaced, windows_of(sizes, WindowMode::constant)).count()) * sizes.window *
+      sizes.window * sizes.window;
+  return sizeof(float) * voxels * (2 + 3 * kClasses);
+}
 
 }  // namespace
 
 void add_window_cases(const Sizes& sizes, Cases& cases) {
-  // A spleen CT at the spacing that its network was trained at: 125 windows.
-  const Int3 spleen = {270, 270, 284};
-  const Int3 size = sizes.net == real_sizes().net ? spleen : sizes.net;
-  SlidingWindows params;
-  params.roi_size = {size == spleen ? 96 : size[0] / 2};
-  params.overlap = {0.5};
-  params.sw_batch_size = 4;
-  const WindowGrid grid = window_grid(size, params);
+  const Int3 image = sizes.spaced, roi = {sizes.window, sizes.window, sizes.window};
+  const std::string count = std::to_string(window_grid(image, windows_of(sizes, WindowMode::constant)).count());
+  const std::vector<std::function<HostVolume()>> inputs = {[image] { return noise(1, image); },
+                                                           [roi] { return noise(kBatch * kClasses, roi); }};
   for (const WindowMode mode : {WindowMode::constant, WindowMode::gaussian}) {
-    params.mode = mode;
-    const char* mode_name = mode == WindowMode::constant ? "constant" : "gaussian";
-    const std::string name = words({"sliding windows,", mode_name, std::to_string(grid.count()), "x",
-                                    to_string(grid.roi()), "of", to_string(size)});
-    const double windows = static_cast<double>(grid.count()) * grid.roi()[0] * grid.roi()[1] * grid.roi()[2];
-    cases.push_back(
-        {.name = name,
-         .inputs = {[size] { return noise(1, size); }},
-         .run = [params](const Inputs& in, Workspace& w) { return blend_windows(in[0], params, as_they_are, w); },
-         .peer = alone("sliding_windows", {{"roi_size", list(grid.roi())},
-                                           {"sw_batch_size", params.sw_batch_size},
-                                           {"overlap", params.overlap[0]},
-                                           {"mode", mode_name}}),
-         .target = 30,
-         // Copied out, read, and added to a sum that is read and written.
-         .more_bytes = 5 * sizeof(float) * windows});
+    const SlidingWindows params = windows_of(sizes, mode);
+    const char* name = mode == WindowMode::constant ? "constant" : "gaussian";
+    const Json blended = link(
+        "blend_windows",
+        {{"roi_size", list(roi)}, {"sw_batch_size", kBatch}, {"overlap", 0.5}, {"mode", name}, {"channels", kClasses}});
+    const std::string what = words({count, "windows", to_string(roi), name, "of", to_string(image)});
+    cases.push_back({.name = words({"gather & blend", what}),
+                     .inputs = inputs,
+                     .run = [params](const Inputs& in,
+                                     Workspace& w) { return blend_windows(in[0], params, answer_with(in[1]), w); },
+                     .peer = Json::array({Json::array({blended})}),
+                     .target = 30,
+                     .bytes = window_bytes(sizes)});
+    cases.push_back({.name = words({"gather & blend & argmax", what}),
+                     .inputs = inputs,
+                     .run = [params](const Inputs& in,
+                                     Workspace& w) { return label_windows(in[0], params, answer_with(in[1]), w); },
+                     .peer = Json::array({Json::array({blended, link("AsDiscrete", {{"argmax", true}})})}),
+                     .bytes = window_bytes(sizes)});
   }
 }
 
