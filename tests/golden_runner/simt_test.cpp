@@ -121,7 +121,7 @@ std::string fault(const Probe& probe, const SimtOptions& options) {
   try {
     return probe.fault(workspace);
   } catch (const Error& error) {
-    return error.code() == Code::unimplemented ? "" : error.what();
+    return error.what();
   }
 }
 
