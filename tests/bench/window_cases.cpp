@@ -8,7 +8,7 @@ namespace {
 constexpr std::int32_t kClasses = 2, kBatch = 4;
 
 SlidingWindows windows_of(const Sizes& sizes, WindowMode mode) {
-  return {.roi_size = {sizes.window}, .sw_batch_size = kBatch, .overlap = {0.5}, .mode = mode};
+  return {.roi_size = {sizes.window}, .sw_batch_size = kBatch, .overlap = {0.5}, .mode = mode, .padding = {}};
 }
 
 /// A network that costs nothing: it answers with what it was given once.
