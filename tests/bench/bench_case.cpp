@@ -77,6 +77,17 @@ HostVolume organ_logits(const Int3& size) {
   });
 }
 
+HostVolume placed(HostVolume volume, const Affine& affine) {
+  volume.geometry.affine = affine;
+  return volume;
+}
+
+WindowPredictor answer_with(const DeviceVolume& answers, std::int32_t channels) {
+  return [answers, channels](const DeviceVolume& windows, std::int32_t count) {
+    return DeviceVolume(DType::f32, channels * count, windows.geometry(), answers.memory());
+  };
+}
+
 std::string words(std::initializer_list<std::string_view> parts) {
   std::string text;
   for (const std::string_view part : parts) text.append(text.empty() ? "" : " ").append(part);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "gpu_transforms/pad.h"
+#include "gpu_transforms/windows.h"
 
 namespace voxd::bench {
 
@@ -28,7 +29,6 @@ struct Case {
   double target = 0;            ///< times MONAI's speed; 0: none
   bool bound_by_memory = true;  ///< whether bytes in and out say anything
   double bytes = 0;             ///< that it reads and writes at least; 0: its inputs and its result
-  double more_bytes = 0;        ///< that are read or written besides those of the inputs and the result
 };
 using Cases = std::vector<Case>;
 
@@ -49,8 +49,8 @@ void add_spatial_cases(const Sizes& sizes, Cases& cases);
 void add_grid_cases(const Sizes& sizes, Cases& cases);
 void add_label_cases(const Sizes& sizes, Cases& cases);
 void add_window_cases(const Sizes& sizes, Cases& cases);
-void add_window_cases(const Sizes& sizes, Cases& cases);
 void add_chain_cases(const Sizes& sizes, Cases& cases);
+void add_bundle_cases(const Sizes& sizes, Cases& cases);
 
 // ---- data ----
 
@@ -67,8 +67,18 @@ HostVolume noise(std::int32_t channels, const Int3& size);
 /// Two channels of which the second wins inside of the organ.
 HostVolume organ_logits(const Int3& size);
 
+/// A network's predictor that costs nothing: whatever it is given, it answers with the first of these channels.
+/// `answers` must have as many as the largest batch asks for.
+WindowPredictor answer_with(const DeviceVolume& answers, std::int32_t channels);
+
 /// The words with blanks between them.
 std::string words(std::initializer_list<std::string_view> parts);
+
+/// How a CT of 0.79 x 0.79 x 5 mm lies, and the same at an angle with a shear; and how a body lies in most of them.
+inline constexpr Affine kStraight = {{{0.79, 0, 0, 0}, {0, 0.79, 0, 0}, {0, 0, 5, 0}, {0, 0, 0, 1}}};
+inline constexpr Affine kOblique = {{{0.79, 0.02, 0.1, 0}, {-0.03, 0.79, 0.2, 0}, {0.01, 0.02, 5, 0}, {0, 0, 0, 1}}};
+inline constexpr Affine kSupine = {{{-0.79, 0, 0, 0}, {0, -0.79, 0, 0}, {0, 0, 5, 0}, {0, 0, 0, 1}}};
+HostVolume placed(HostVolume volume, const Affine& affine);
 
 // ---- MONAI's side ----
 

@@ -5,21 +5,12 @@
 namespace voxd::bench {
 namespace {
 
-/// A CT of 0.79 x 0.79 x 5 mm, and at an angle with a shear, as MONAI's and ours alike.
-constexpr Affine kStraight = {{{0.79, 0, 0, 0}, {0, 0.79, 0, 0}, {0, 0, 5, 0}, {0, 0, 0, 1}}};
-constexpr Affine kOblique = {{{0.79, 0.02, 0.1, 0}, {-0.03, 0.79, 0.2, 0}, {0.01, 0.02, 5, 0}, {0, 0, 0, 1}}};
-
 /// The grid that MONAI's spleen bundle puts it on.
 Spacing to_network(GridMode mode) {
   Spacing params;
   params.pixdim = {1.5, 1.5, 2.0};
   params.resampling.mode = mode;
   return params;
-}
-
-HostVolume placed(HostVolume volume, const Affine& affine) {
-  volume.geometry.affine = affine;
-  return volume;
 }
 
 Json json_of(const Affine& affine) { return Json(affine); }

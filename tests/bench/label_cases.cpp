@@ -53,7 +53,7 @@ void add_label_cases(const Sizes& sizes, Cases& cases) {
                    .peer = keep_json,
                    .target = 100,
                    .bound_by_memory = false});
-  cases.push_back({.name = words({"keep largest component of an organ, 2 % turned over", to_string(sizes.mask)}),
+  cases.push_back({.name = words({"keep largest component of an organ with 2 % turned over", to_string(sizes.mask)}),
                    .inputs = {[size = sizes.mask] { return peppered(organ(size)); }},
                    .run = keep,
                    .peer = keep_json,

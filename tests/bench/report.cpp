@@ -71,7 +71,7 @@ std::string markdown(const std::vector<std::string>& columns) {
 constexpr const char* kPreface = R"(# Measured
 
 Written by `transforms_bench --write`; the newest section is the last. *ms* is the best run of a step, data in memory that has been used before. *of floor* is its
-speed, counting each byte of its input and its result once (of sliding windows also those of each window), against that of reading a float32 volume and writing it again, measured right before; a step that keeps
+speed, counting each byte of its input and its result once (of sliding windows also those of each window), against that of reading a float32 volume and writing it again, measured right before and after; a step that keeps
 its result in a cache can be above 100 %. *MONAI ms* is the best run of the same step in MONAI, on the same data with as many threads; *jemalloc ms* the same where
 Python runs under jemalloc with huge pages, which is faster than MONAI as installed. *target* is what was aimed at, against MONAI as installed.
 )";

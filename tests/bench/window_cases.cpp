@@ -8,14 +8,12 @@ namespace {
 constexpr std::int32_t kClasses = 2, kBatch = 4;
 
 SlidingWindows windows_of(const Sizes& sizes, WindowMode mode) {
-  return {.roi_size = {sizes.window}, .sw_batch_size = kBatch, .overlap = {0.5}, .mode = mode, .padding = {}};
-}
-
-/// A network that costs nothing: it answers with what it was given once.
-WindowPredictor answer_with(const DeviceVolume& answers) {
-  return [answers](const DeviceVolume& windows, std::int32_t count) {
-    return DeviceVolume(DType::f32, kClasses * count, windows.geometry(), answers.memory());
-  };
+  SlidingWindows params;
+  params.roi_size = {sizes.window};
+  params.sw_batch_size = kBatch;
+  params.overlap = {0.5};
+  params.mode = mode;
+  return params;
 }
 
 /// What is read and written: an image's voxel and a window's for each voxel of a window; then, for each class, the
@@ -41,19 +39,21 @@ void add_window_cases(const Sizes& sizes, Cases& cases) {
         "blend_windows",
         {{"roi_size", list(roi)}, {"sw_batch_size", kBatch}, {"overlap", 0.5}, {"mode", name}, {"channels", kClasses}});
     const std::string what = words({count, "windows", to_string(roi), name, "of", to_string(image)});
-    cases.push_back({.name = words({"gather & blend", what}),
-                     .inputs = inputs,
-                     .run = [params](const Inputs& in,
-                                     Workspace& w) { return blend_windows(in[0], params, answer_with(in[1]), w); },
-                     .peer = Json::array({Json::array({blended})}),
-                     .target = 30,
-                     .bytes = window_bytes(sizes)});
-    cases.push_back({.name = words({"gather & blend & argmax", what}),
-                     .inputs = inputs,
-                     .run = [params](const Inputs& in,
-                                     Workspace& w) { return label_windows(in[0], params, answer_with(in[1]), w); },
-                     .peer = Json::array({Json::array({blended, link("AsDiscrete", {{"argmax", true}})})}),
-                     .bytes = window_bytes(sizes)});
+    cases.push_back(
+        {.name = words({"gather & blend", what}),
+         .inputs = inputs,
+         .run = [params](const Inputs& in,
+                         Workspace& w) { return blend_windows(in[0], params, answer_with(in[1], kClasses), w); },
+         .peer = Json::array({Json::array({blended})}),
+         .target = 30,
+         .bytes = window_bytes(sizes)});
+    cases.push_back(
+        {.name = words({"gather & blend & argmax", what}),
+         .inputs = inputs,
+         .run = [params](const Inputs& in,
+                         Workspace& w) { return label_windows(in[0], params, answer_with(in[1], kClasses), w); },
+         .peer = Json::array({Json::array({blended, link("AsDiscrete", {{"argmax", true}})})}),
+         .bytes = window_bytes(sizes)});
   }
 }
 
