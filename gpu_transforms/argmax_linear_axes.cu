@@ -101,19 +101,13 @@ void compare_z_last(const LinearAxes& axes, const T* in, std::int32_t channels, 
 
 template <class T, class Label>
 void compare_z_first(const LinearAxes& axes, const T* in, std::int32_t channels, Label* out, Workspace& workspace) {
-  const SlabPlan plan = plan_slabs(axes, channels);
-  const std::int32_t oy = axes.out[1], oz = axes.out[2];
-  const std::int64_t ny = axes.in[1], nz = oz;
-  const auto ring = workspace.allocate_array<double>(channels * plan.planes * ny * nz);
-  const BlendBlock block = BlendBlock::of(axes, Best::kBytes);
-  const BlendRing blend = blend_ring(axes, plan, block, ring.get());
-  Stream& stream = workspace.stream();
-  for (const Slab& slab : plan.slabs) {
-    parallel::for_each_row(stream, channels * slab.fresh * ny, oz, interpolate_z(axes, plan, slab, in, ring.get()));
-    parallel::for_each_team(stream, (slab.end - slab.begin) * blend.blocks_per_plane(), 3 * channels * block.rows * nz,
-                            block.ring_bytes(oz) + Best::bytes(block.rows * oz),
-                            BlendAndCompare<Label>{blend, out + slab.begin * oy * nz, slab.begin, channels});
-  }
+  const std::int64_t oy = axes.out[1], nz = axes.out[2];
+  for_each_slab(axes, in, channels, Best::kBytes, workspace, [&](const BlendRing& rows, const Slab& slab) {
+    parallel::for_each_team(workspace.stream(), (slab.end - slab.begin) * rows.blocks_per_plane(),
+                            3 * channels * rows.block.rows * nz,
+                            rows.block.ring_bytes(rows.nz) + Best::bytes(rows.block.rows * rows.nz),
+                            BlendAndCompare<Label>{rows, out + slab.begin * oy * nz, slab.begin, channels});
+  });
 }
 
 }  // namespace

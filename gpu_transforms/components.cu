@@ -1,6 +1,7 @@
 #include <limits>
 
 #include "gpu_transforms/component_runs.h"
+#include "gpu_transforms/foreground.h"
 #include "gpu_transforms/label_counts.h"
 #include "gpu_transforms/labels.h"
 #include "gpu_transforms/parallel.h"
@@ -14,13 +15,6 @@ template <class T>
 struct EqualTo {
   T label;
   VOXD_HD bool operator()(T value) const { return value == label; }
-};
-
-struct Positive {
-  template <class T>
-  VOXD_HD bool operator()(T value) const {
-    return value > T{0};
-  }
 };
 
 /// Marks the runs of the components whose key is below the threshold.
@@ -96,7 +90,7 @@ class Keeper {
   void pack(int label, bool accumulate) {
     const T* in = labels_.data<T>() + (onehot_ ? label * labels_.geometry().voxels() : 0);
     Stream& stream = workspace_.stream();
-    if (onehot_ && params_.independent) return pack_rows(stream, in, mask_.bits, Positive{}, accumulate);
+    if (onehot_ && params_.independent) return pack_rows(stream, in, mask_.bits, IsPositive{}, accumulate);
     const int wanted = onehot_ ? 1 : label;
     // A label that T cannot hold does not occur; its mask must still be made.
     const bool possible = std::is_floating_point_v<T> ||

@@ -1,4 +1,5 @@
 #include "gpu_transforms/component_runs.h"
+#include "gpu_transforms/foreground.h"
 #include "gpu_transforms/label_counts.h"
 #include "gpu_transforms/labels.h"
 
@@ -18,11 +19,6 @@ struct IsZero {
   VOXD_HD bool operator()(T value) const {
     return value == T{0};
   }
-};
-
-template <class T>
-struct ToBinary {
-  VOXD_HD T operator()(T value) const { return value != T{0} ? T{1} : T{0}; }
 };
 
 /// Marks the components that have a voxel on the border.
@@ -98,7 +94,7 @@ class Filler {
     const std::int64_t voxels = labels_.geometry().voxels();
     T* values = result_.template mutable_data<T>() + channel * voxels;
     pack_rows(workspace_.stream(), values, outside_.bits, IsZero{});
-    parallel::transform(workspace_.stream(), values, voxels, values, ToBinary<T>{});
+    parallel::transform(workspace_.stream(), values, voxels, values, ToBinary{});
     fill(values, T{1});
   }
 

@@ -36,4 +36,34 @@ VOXD_HD inline FlatPart flat_part(std::int64_t r, std::int64_t count) {
   return {begin, static_cast<std::int32_t>(count - begin < kFlatRow ? count - begin : kFlatRow)};
 }
 
+/// The sum of of.term()(value) over a flat array, for reduce_rows.
+template <class Of>
+struct FlatSum {
+  using Value = double;
+  const float* values;
+  std::int64_t count;
+  Of of;
+
+  struct Row {
+    const float* values;
+    std::int32_t length;
+    typename Of::Term term;
+    VOXD_HD std::int32_t size() const { return length; }
+    VOXD_HD void add(double& sum, std::int32_t z) const { sum += term(values[z]); }
+  };
+  VOXD_HD Row row(std::int64_t r) const {
+    const FlatPart part = flat_part(r, count);
+    return {values + part.begin, part.length, of.term()};
+  }
+  VOXD_HD double identity() const { return 0; }
+  VOXD_HD double join(double a, double b) const { return a + b; }
+};
+
+struct Itself {
+  struct Term {
+    VOXD_HD double operator()(float v) const { return v; }
+  };
+  VOXD_HD Term term() const { return {}; }
+};
+
 }  // namespace voxd

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "gpu_transforms/box_rows.h"
+#include "gpu_transforms/foreground.h"
 #include "gpu_transforms/fused.h"
 #include "gpu_transforms/parallel.h"
 #include "gpu_transforms/range_scaling.h"
@@ -23,13 +24,6 @@ struct Extent {
   }
 };
 constexpr Extent kNothing = {std::numeric_limits<std::int32_t>::max(), -1};
-
-struct IsPositive {
-  template <class T>
-  VOXD_HD bool operator()(T value) const {
-    return value > T{0};
-  }
-};
 
 template <bool kRescale>
 struct IsPositiveScaled {

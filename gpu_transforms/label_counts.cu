@@ -36,25 +36,6 @@ struct CountRow {
   }
 };
 
-struct SumChannel {
-  using Value = double;
-  const float* values;
-  std::int64_t count;
-
-  struct Row {
-    const float* values;
-    std::int32_t length;
-    VOXD_HD std::int32_t size() const { return length; }
-    VOXD_HD void add(double& sum, std::int32_t z) const { sum += values[z]; }
-  };
-  VOXD_HD Row row(std::int64_t r) const {
-    const FlatPart part = flat_part(r, count);
-    return {values + part.begin, part.length};
-  }
-  VOXD_HD double identity() const { return 0; }
-  VOXD_HD double join(double a, double b) const { return a + b; }
-};
-
 template <class T>
 void count_as(const DeviceVolume& volume, std::int64_t count, bool cut, std::uint64_t* counts, Stream& stream) {
   parallel::for_each_index(stream, parallel::ceil_div(count, kFlatRow), kFlatRow,
@@ -98,7 +79,8 @@ std::vector<int> channels_that_occur(const DeviceVolume& volume, Workspace& work
     const auto memory = workspace.allocate_array<double>(volume.channels());
     for (std::int32_t channel = 0; channel < volume.channels(); ++channel)
       parallel::reduce_rows(workspace, parallel::ceil_div(voxels, kFlatRow), kFlatRow,
-                            SumChannel{volume.data<float>() + channel * voxels, voxels}, memory.get() + channel);
+                            FlatSum<Itself>{volume.data<float>() + channel * voxels, voxels, {}},
+                            memory.get() + channel);
     sums = parallel::read_back(workspace.stream(), memory.get(), volume.channels());
   }
   std::vector<int> channels;

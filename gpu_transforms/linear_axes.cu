@@ -61,20 +61,13 @@ void sample_z_last(const LinearAxes& axes, const T* in, std::int32_t channels, f
 
 template <class T>
 void sample_z_first(const LinearAxes& axes, const T* in, std::int32_t channels, float* out, Workspace& workspace) {
-  const SlabPlan plan = plan_slabs(axes, channels);
-  const auto& [ox, oy, oz] = axes.out;
-  const std::int64_t ny = axes.in[1], nz = oz;
-  const auto ring = workspace.allocate_array<double>(channels * plan.planes * ny * nz);
-  const BlendBlock block = BlendBlock::of(axes, 0);
-  const BlendRing blend = blend_ring(axes, plan, block, ring.get());
-  Stream& stream = workspace.stream();
-  for (const Slab& slab : plan.slabs) {
-    parallel::for_each_row(stream, channels * slab.fresh * ny, oz, interpolate_z(axes, plan, slab, in, ring.get()));
+  const std::int64_t oy = axes.out[1], nz = axes.out[2];
+  for_each_slab(axes, in, channels, 0, workspace, [&](const BlendRing& rows, const Slab& slab) {
     const std::int32_t planes = slab.end - slab.begin;
-    parallel::for_each_team(
-        stream, channels * planes * blend.blocks_per_plane(), 3 * block.rows * nz, block.ring_bytes(oz),
-        BlendToVolume{blend, out + slab.begin * oy * nz, slab.begin, planes, std::int64_t{ox} * oy * oz});
-  }
+    parallel::for_each_team(workspace.stream(), channels * planes * rows.blocks_per_plane(), 3 * rows.block.rows * nz,
+                            rows.block.ring_bytes(rows.nz),
+                            BlendToVolume{rows, out + slab.begin * oy * nz, slab.begin, planes, axes.out[0] * oy * nz});
+  });
 }
 
 TapAxis make_taps(const AxisMap& map, std::vector<std::shared_ptr<std::byte>>& memory, Workspace& workspace) {
@@ -166,10 +159,6 @@ BlendBlock BlendBlock::of(const LinearAxes& axes, std::int64_t row_bytes) {
     if (axes.out[2] * (8 * span + rows * row_bytes) <= kScratch) return {rows, span};
   }
   return {1, span_of(axes.reach_y, 1)};
-}
-
-BlendRing blend_ring(const LinearAxes& axes, const SlabPlan& plan, const BlendBlock& block, const double* ring) {
-  return {ring, plan.planes, axes.in[1], axes.out[1], axes.out[2], block, axes.x, axes.y};
 }
 
 void sample_linear_axes(const PreparedResampling& prepared, DeviceVolume& result, Workspace& workspace) {

@@ -136,7 +136,24 @@ struct BlendRing {
   }
 };
 
-BlendRing blend_ring(const LinearAxes& axes, const SlabPlan& plan, const BlendBlock& block, const double* ring);
+/// What of a run is the same whatever is done with the blended rows: slab after slab the ring is filled, then
+/// blend(ring, slab) enqueues the slab's rows. Their blocks leave `row_bytes` per z of the result's rows in the scratch
+/// memory. Takes the ring from the workspace.
+template <class T, class Blend>
+void for_each_slab(const LinearAxes& axes, const T* in, std::int32_t channels, std::int64_t row_bytes,
+                   Workspace& workspace, Blend blend) {
+  const SlabPlan plan = plan_slabs(axes, channels);
+  const std::int64_t ny = axes.in[1];
+  const std::int32_t nz = axes.out[2];
+  const auto ring = workspace.allocate_array<double>(channels * plan.planes * ny * nz);
+  const BlendRing rows{ring.get(), plan.planes, axes.in[1], axes.out[1], nz, BlendBlock::of(axes, row_bytes),
+                       axes.x,     axes.y};
+  for (const Slab& slab : plan.slabs) {
+    parallel::for_each_row(workspace.stream(), channels * slab.fresh * ny, nz,
+                           interpolate_z(axes, plan, slab, in, ring.get()));
+    blend(rows, slab);
+  }
+}
 
 /// Four rows that a row of the result lies between, lower or upper along x, then y, and their weights.
 template <class T>

@@ -1,43 +1,10 @@
 #include <cmath>
 
+#include "gpu_transforms/flat_rows.h"
 #include "gpu_transforms/intensity.h"
-#include "gpu_transforms/parallel.h"
 
 namespace voxd {
 namespace {
-
-constexpr std::int32_t kRow = 4096;  // flat memory is worked on in rows of this length
-
-/// The sum of term(value) over a flat array.
-template <class Of>
-struct FlatSum {
-  using Value = double;
-  const float* values;
-  std::int64_t count;
-  Of of;
-
-  struct Row {
-    const float* values;
-    std::int32_t length;
-    typename Of::Term term;
-    VOXD_HD std::int32_t size() const { return length; }
-    VOXD_HD void add(double& sum, std::int32_t z) const { sum += term(values[z]); }
-  };
-  VOXD_HD Row row(std::int64_t r) const {
-    const std::int64_t begin = r * kRow;
-    return {values + begin, static_cast<std::int32_t>(count - begin < kRow ? count - begin : kRow), of.term()};
-  }
-  VOXD_HD double identity() const { return 0; }
-  VOXD_HD double join(double a, double b) const { return a + b; }
-};
-
-/// What is summed; zeros add nothing to a sum, so it is the same for all voxels and for the non-zero ones.
-struct Itself {
-  struct Term {
-    VOXD_HD double operator()(float v) const { return v; }
-  };
-  VOXD_HD Term term() const { return {}; }
-};
 
 struct NonzeroCount {
   struct Term {
@@ -70,30 +37,25 @@ struct SquaredDeviation {
 template <bool kNonzero>
 struct Normalize {
   const float* in;
-  std::int64_t count;
   float* out;
   const Sums* sums;
   bool mean_given, deviation_given;
   float subtrahend, divisor;  // if given
 
-  struct Row {
+  struct Part {
     const float* in;
     float* out;
-    std::int32_t length;
     float subtrahend, divisor;
     VOXD_HD void operator()(std::int32_t z) const {
-      if (z >= length) return;
       const float v = in[z];
       const float y = (v - subtrahend) / divisor;
       out[z] = kNonzero && v == 0 ? v : y;
     }
   };
-  VOXD_HD Row row(std::int64_t r) const {
-    const std::int64_t begin = r * kRow;
+  VOXD_HD Part at(std::int64_t i) const {
     const float mean = mean_given ? subtrahend : static_cast<float>(sums->mean());
     const float deviation = deviation_given ? divisor : static_cast<float>(sums->deviation());
-    return {in + begin, out + begin, static_cast<std::int32_t>(count - begin < kRow ? count - begin : kRow), mean,
-            deviation == 0 ? 1.0f : deviation};
+    return {in + i, out + i, mean, deviation == 0 ? 1.0f : deviation};
   }
 };
 
@@ -101,23 +63,23 @@ template <bool kNonzero>
 void normalize(const float* in, std::int64_t count, const std::optional<double>& subtrahend,
                const std::optional<double>& divisor, float* out, Workspace& workspace) {
   Stream& stream = workspace.stream();
-  const std::int64_t rows = parallel::ceil_div(count, kRow);
+  const std::int64_t rows = parallel::ceil_div(count, kFlatRow);
   const auto memory = workspace.allocate_array<Sums>(1);
   Sums* sums = memory.get();
   if (!subtrahend || !divisor) {
-    parallel::reduce_rows(workspace, rows, kRow, FlatSum<Itself>{in, count, {}}, &sums->sum);
+    parallel::reduce_rows(workspace, rows, kFlatRow, FlatSum<Itself>{in, count, {}}, &sums->sum);
     if constexpr (kNonzero) {
-      parallel::reduce_rows(workspace, rows, kRow, FlatSum<NonzeroCount>{in, count, {}}, &sums->count);
+      parallel::reduce_rows(workspace, rows, kFlatRow, FlatSum<NonzeroCount>{in, count, {}}, &sums->count);
     } else {
       parallel::fill(stream, &sums->count, 1, static_cast<double>(count));
     }
   }
   if (!divisor)
-    parallel::reduce_rows(workspace, rows, kRow, FlatSum<SquaredDeviation<kNonzero>>{in, count, {sums}},
+    parallel::reduce_rows(workspace, rows, kFlatRow, FlatSum<SquaredDeviation<kNonzero>>{in, count, {sums}},
                           &sums->squares);
-  parallel::for_each_row(
-      stream, rows, kRow,
-      Normalize<kNonzero>{in, count, out, sums, subtrahend.has_value(), divisor.has_value(),
+  for_each_flat(
+      stream, count,
+      Normalize<kNonzero>{in, out, sums, subtrahend.has_value(), divisor.has_value(),
                           static_cast<float>(subtrahend.value_or(0)), static_cast<float>(divisor.value_or(1))});
 }
 

@@ -4,6 +4,7 @@
 #include "gpu_transforms/axis_table.h"
 #include "gpu_transforms/gaussian_smooth.h"
 #include "gpu_transforms/parallel.h"
+#include "gpu_transforms/prepared_resampling.h"
 #include "gpu_transforms/resize_area.h"
 #include "gpu_transforms/resized_planes.h"
 #include "gpu_transforms/spatial.h"
@@ -44,26 +45,6 @@ struct Trilinear {
   }
 };
 
-struct Nearest {
-  const float* in;
-  float* out;
-  std::int32_t in_y, in_z, out_x, out_y, out_z;
-  std::int64_t in_channel;
-  NearestAxis x, y, z;
-
-  struct Row {
-    const float* in;
-    float* out;
-    const std::int32_t* index;
-    VOXD_HD void operator()(std::int32_t i) const { out[i] = in[index[i]]; }
-  };
-  VOXD_HD Row row(std::int64_t r) const {
-    const std::int64_t oy = r % out_y, ox = r / out_y % out_x, channel = r / out_y / out_x;
-    return {in + channel * in_channel + (std::int64_t{x.index[ox]} * in_y + y.index[oy]) * in_z, out + r * out_z,
-            z.index};
-  }
-};
-
 /// From plane `first` on of a result of size `whole`.
 void resize_trilinear(const DeviceVolume& volume, bool align_corners, const Int3& whole, std::int32_t first,
                       DeviceVolume& result, Workspace& workspace) {
@@ -85,24 +66,13 @@ void resize_trilinear(const DeviceVolume& volume, bool align_corners, const Int3
                                    z.axis});
 }
 
-void resize_nearest(const DeviceVolume& volume, bool exact, const Int3& whole, std::int32_t first, DeviceVolume& result,
-                    Workspace& workspace) {
-  const Int3 in = volume.size(), out = result.size();
+DeviceVolume nearest_planes(const DeviceVolume& volume, bool exact, const Int3& whole, std::int32_t first,
+                            const Geometry& planes, Workspace& workspace) {
+  const Int3 in = volume.size();
   const auto x = make_nearest_axis(in[0], whole[0], exact, workspace),
-             y = make_nearest_axis(in[1], out[1], exact, workspace),
-             z = make_nearest_axis(in[2], out[2], exact, workspace);
-  parallel::for_each_row(workspace.stream(), std::int64_t{result.channels()} * out[0] * out[1], out[2],
-                         Nearest{volume.data<float>(),
-                                 result.mutable_data<float>(),
-                                 in[1],
-                                 in[2],
-                                 out[0],
-                                 out[1],
-                                 out[2],
-                                 volume.geometry().voxels(),
-                                 {x.axis.index + first},
-                                 y.axis,
-                                 z.axis});
+             y = make_nearest_axis(in[1], whole[1], exact, workspace),
+             z = make_nearest_axis(in[2], whole[2], exact, workspace);
+  return sample_nearest(volume, {x.axis.index + first}, y.axis, z.axis, planes, workspace);
 }
 
 /// What MONAI gives GaussianSmooth: 0 along the axes that do not shrink; ratios in float32.
@@ -200,14 +170,13 @@ DeviceVolume resized_planes(const DeviceVolume& volume, const Resize& params, st
   Geometry geometry = resized(volume.geometry(), params);
   const Int3 whole = geometry.size;
   geometry.size[0] = end - begin;
+  if (params.mode == Interpolation::nearest || params.mode == Interpolation::nearest_exact)
+    return nearest_planes(volume, params.mode == Interpolation::nearest_exact, whole, begin, geometry, workspace);
   DeviceVolume result(DType::f32, volume.channels(), geometry, workspace);
-  const bool corners = params.align_corners;
-  switch (params.mode) {
-    case Interpolation::area: resize_area(volume, whole, begin, result, workspace); break;
-    case Interpolation::trilinear: resize_trilinear(volume, corners, whole, begin, result, workspace); break;
-    case Interpolation::nearest: resize_nearest(volume, false, whole, begin, result, workspace); break;
-    case Interpolation::nearest_exact: resize_nearest(volume, true, whole, begin, result, workspace); break;
-  }
+  if (params.mode == Interpolation::area)
+    resize_area(volume, whole, begin, result, workspace);
+  else
+    resize_trilinear(volume, params.align_corners, whole, begin, result, workspace);
   return result;
 }
 

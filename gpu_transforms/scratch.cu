@@ -1,9 +1,8 @@
-#include "gpu_transforms/scratch.h"
-
 #include <algorithm>
 
 #include "gpu_transforms/linear_axes.h"
 #include "gpu_transforms/prepared_resampling.h"
+#include "gpu_transforms/scratch.h"
 #include "gpu_transforms/volume/checked.h"
 
 namespace voxd {
@@ -42,7 +41,8 @@ constexpr std::int64_t kLabelCounters = 65537 * 8;
 std::int64_t keep_largest_connected_component_scratch_bytes(const Int3& size) {
   constexpr std::int64_t runs_per_partial_maximum = 4096;
   return largest_by_row_axis(size, [](std::int64_t rows, std::int64_t nz) {
-    const std::int64_t partial_maxima = 8 * ceil_div(rows * ceil_div(nz, 2), runs_per_partial_maximum);
+    const std::int64_t partial_maxima =
+        8 * ceil_div(checked_product({rows, ceil_div(nz, 2)}, kWhat), runs_per_partial_maximum);
     const std::int64_t components = checked_sum(component_bytes(rows, nz), partial_maxima, kWhat);
     return checked_sum(2 * bit_row_bytes(rows, nz), std::max(components, kLabelCounters) + kFew, kWhat);
   });
@@ -51,7 +51,7 @@ std::int64_t keep_largest_connected_component_scratch_bytes(const Int3& size) {
 std::int64_t fill_holes_scratch_bytes(std::int32_t channels, const Int3& size) {
   constexpr std::int64_t voxels_per_sum = 4096;
   return largest_by_row_axis(size, [&](std::int64_t rows, std::int64_t nz) {
-    const std::int64_t sums = 8 * (ceil_div(rows * nz, voxels_per_sum) + channels);
+    const std::int64_t sums = 8 * (ceil_div(checked_product({rows, nz}, kWhat), voxels_per_sum) + channels);
     return checked_sum(bit_row_bytes(rows, nz), std::max({component_bytes(rows, nz), kLabelCounters, sums}) + kFew,
                        kWhat);
   });
@@ -62,7 +62,7 @@ std::int64_t remove_small_objects_scratch_bytes(std::int32_t channels, const Int
   return largest_by_row_axis(size, [&](std::int64_t per_channel, std::int64_t nz) {
     const std::int64_t rows = checked_product({per_channel, channels}, kWhat);
     const std::int64_t components = checked_sum(bit_row_bytes(rows, nz), component_bytes(rows, nz), kWhat);
-    const std::int64_t extremes = 8 * ceil_div(rows * nz, voxels_per_extreme);
+    const std::int64_t extremes = 8 * ceil_div(checked_product({rows, nz}, kWhat), voxels_per_extreme);
     return std::max({components, kLabelCounters, extremes}) + kFew;
   });
 }

@@ -2,6 +2,7 @@
 
 #include "gpu_transforms/component_runs.h"
 #include "gpu_transforms/extremes.h"
+#include "gpu_transforms/foreground.h"
 #include "gpu_transforms/label_counts.h"
 #include "gpu_transforms/labels.h"
 
@@ -14,20 +15,6 @@ struct Nonzero {
   template <class T>
   VOXD_HD bool operator()(T value) const {
     return value != T{0};
-  }
-};
-
-struct AboveZero {
-  template <class T>
-  VOXD_HD bool operator()(T value) const {
-    return value > T{0};
-  }
-};
-
-struct ToBinary {
-  template <class T>
-  VOXD_HD T operator()(T value) const {
-    return value != T{0} ? T{1} : T{0};
   }
 };
 
@@ -82,7 +69,7 @@ class Remover {
   DeviceVolume run(bool independent) {
     const Extremes found = extremes();
     if (found.low == found.high || labels_.count() == 1) return labels_;
-    if (!independent) return by_component(AboveZero{}, WithoutNegatives{});
+    if (!independent) return by_component(IsPositive{}, WithoutNegatives{});
     return found.high <= 1 ? by_component(Nonzero{}, ToBinary{}) : by_label();
   }
 

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "gpu_transforms/spatial.h"
 #include "gpu_transforms/volume/checked.h"
 
 namespace voxd {
@@ -222,22 +223,9 @@ Geometry target_of(const Geometry& geometry, const Spacing& params, const std::o
   return target;
 }
 
-/// MONAI's scale_affine: the ratio of the sizes, about the middle.
-Affine ratio_of(const Int3& from, const Int3& to, bool align_corners) {
-  Affine affine = identity_affine();
-  for (std::size_t a = 0; a < 3; ++a) {
-    if (align_corners) {
-      affine[a][a] = to[a] == 1 ? 0 : (from[a] - 1.0) / (to[a] - 1.0);
-    } else {
-      affine[a][a] = double(from[a]) / double(to[a]);
-      affine[a][3] = (affine[a][a] - 1) / 2;
-    }
-  }
-  return affine;
-}
-
 Affine final_affine(const Geometry& from, const Geometry& to, const Spacing& params) {
-  return params.recompute_affine ? ratio_of(from.size, to.size, params.resampling.align_corners) : to.affine;
+  if (!params.recompute_affine) return to.affine;
+  return resized_affine(identity_affine(), from.size, to.size, params.resampling.align_corners);
 }
 
 }  // namespace

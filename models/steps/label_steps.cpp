@@ -43,58 +43,54 @@ void AsDiscreted::plan_for(PlannedDictionary::Item& item, std::size_t index, Mem
   item.volume = std::move(result);
 }
 
-void KeepLargestConnectedComponentd::apply_to(Dictionary::Item& item, std::size_t, Workspace& workspace) const {
-  item.volume = keep_largest_connected_component(item.volume, params, workspace);
-}
-
-void KeepLargestConnectedComponentd::plan_for(PlannedDictionary::Item& item, std::size_t, MemoryPlan& plan) const {
-  PlannedVolume result(item.volume.dtype, item.volume.channels, item.volume.geometry(), plan);
-  plan.scratch(keep_largest_connected_component_scratch_bytes(item.volume.size));
-  item.volume = std::move(result);
-}
-
-void FillHolesd::apply_to(Dictionary::Item& item, std::size_t, Workspace& workspace) const {
-  item.volume = fill_holes(item.volume, params, workspace);
-}
-
-void FillHolesd::plan_for(PlannedDictionary::Item& item, std::size_t, MemoryPlan& plan) const {
-  PlannedVolume result(item.volume.dtype, item.volume.channels, item.volume.geometry(), plan);
-  plan.scratch(fill_holes_scratch_bytes(item.volume.channels, item.volume.size));
-  item.volume = std::move(result);
-}
-
-void RemoveSmallObjectsd::apply_to(Dictionary::Item& item, std::size_t, Workspace& workspace) const {
-  item.volume = remove_small_objects(item.volume, params, workspace);
-}
-
-void RemoveSmallObjectsd::plan_for(PlannedDictionary::Item& item, std::size_t, MemoryPlan& plan) const {
-  PlannedVolume result(item.volume.dtype, item.volume.channels, item.volume.geometry(), plan);
-  plan.scratch(remove_small_objects_scratch_bytes(item.volume.channels, item.volume.size));
-  item.volume = std::move(result);
-}
-
-void LabelToContourd::apply_to(Dictionary::Item& item, std::size_t, Workspace& workspace) const {
-  item.volume = label_to_contour(item.volume, workspace);
-}
-
-void LabelToContourd::plan_for(PlannedDictionary::Item& item, std::size_t, MemoryPlan& plan) const {
-  PlannedVolume result(item.volume.dtype, item.volume.channels, item.volume.geometry(), plan);
-  plan.scratch(label_to_contour_scratch_bytes(item.volume.channels, item.volume.size));
-  item.volume = std::move(result);
-}
-
 namespace {
 
-/// One set of parameters per key.
-template <class P>
-std::vector<P> params_per_key(const Params& params, std::size_t keys, std::initializer_list<std::string_view> names) {
-  std::vector<P> result;
-  for (std::size_t i = 0; i < keys; ++i) {
-    Params own = params.for_key(i, keys, names);
-    result.push_back(read_params<P>(own));
-  }
-  return result;
+DeviceVolume changed(const DeviceVolume& volume, const KeepLargestConnectedComponent& params, Workspace& workspace) {
+  return keep_largest_connected_component(volume, params, workspace);
 }
+DeviceVolume changed(const DeviceVolume& volume, const FillHoles& params, Workspace& workspace) {
+  return fill_holes(volume, params, workspace);
+}
+DeviceVolume changed(const DeviceVolume& volume, const RemoveSmallObjects& params, Workspace& workspace) {
+  return remove_small_objects(volume, params, workspace);
+}
+DeviceVolume changed(const DeviceVolume& volume, const LabelToContourParams&, Workspace& workspace) {
+  return label_to_contour(volume, workspace);
+}
+
+std::int64_t scratch_of(const PlannedVolume& volume, const KeepLargestConnectedComponent&) {
+  return keep_largest_connected_component_scratch_bytes(volume.size);
+}
+std::int64_t scratch_of(const PlannedVolume& volume, const FillHoles&) {
+  return fill_holes_scratch_bytes(volume.channels, volume.size);
+}
+std::int64_t scratch_of(const PlannedVolume& volume, const RemoveSmallObjects&) {
+  return remove_small_objects_scratch_bytes(volume.channels, volume.size);
+}
+std::int64_t scratch_of(const PlannedVolume& volume, const LabelToContourParams&) {
+  return label_to_contour_scratch_bytes(volume.channels, volume.size);
+}
+
+}  // namespace
+
+template <class P>
+void LabelMapStep<P>::apply_to(Dictionary::Item& item, std::size_t, Workspace& workspace) const {
+  item.volume = changed(item.volume, params, workspace);
+}
+
+template <class P>
+void LabelMapStep<P>::plan_for(PlannedDictionary::Item& item, std::size_t, MemoryPlan& plan) const {
+  PlannedVolume result(item.volume.dtype, item.volume.channels, item.volume.geometry(), plan);
+  plan.scratch(scratch_of(item.volume, params));
+  item.volume = std::move(result);
+}
+
+template class LabelMapStep<KeepLargestConnectedComponent>;
+template class LabelMapStep<FillHoles>;
+template class LabelMapStep<RemoveSmallObjects>;
+template class LabelMapStep<LabelToContourParams>;
+
+namespace {
 
 StepPtr activation(Params& params) {
   std::vector<std::string> keys = keys_of(params);
@@ -110,33 +106,27 @@ StepPtr discrete(Params& params) {
   return std::make_unique<AsDiscreted>(std::move(keys), std::move(per_key));
 }
 
-StepPtr keep_largest(Params& params) {
-  return std::make_unique<KeepLargestConnectedComponentd>(keys_of(params),
-                                                          read_params<KeepLargestConnectedComponent>(params));
-}
-
-StepPtr without_holes(Params& params) {
-  return std::make_unique<FillHolesd>(keys_of(params), read_params<FillHoles>(params));
+template <class P>
+StepPtr label_map(Params& params) {
+  return std::make_unique<LabelMapStep<P>>(params.target(), keys_of(params), read_params<P>(params));
 }
 
 StepPtr without_small_objects(Params& params) {
   auto own = read_params<RemoveSmallObjects>(params);
   own.pixdim.reset();  // MONAI does not look at it where an image has an affine, and after LoadImaged every one has
-  return std::make_unique<RemoveSmallObjectsd>(keys_of(params), std::move(own));
-}
-
-StepPtr contour(Params& params) {
-  read_params<LabelToContourParams>(params);
-  return std::make_unique<LabelToContourd>(keys_of(params));
+  return std::make_unique<LabelMapStep<RemoveSmallObjects>>(params.target(), keys_of(params), std::move(own));
 }
 
 }  // namespace
 
 StepFactories label_factories() {
   return {
-      {"Activationsd", activation},  {"AsDiscreted", discrete},
-      {"FillHolesd", without_holes}, {"KeepLargestConnectedComponentd", keep_largest},
-      {"LabelToContourd", contour},  {"RemoveSmallObjectsd", without_small_objects},
+      {"Activationsd", activation},
+      {"AsDiscreted", discrete},
+      {"FillHolesd", label_map<FillHoles>},
+      {"KeepLargestConnectedComponentd", label_map<KeepLargestConnectedComponent>},
+      {"LabelToContourd", label_map<LabelToContourParams>},
+      {"RemoveSmallObjectsd", without_small_objects},
   };
 }
 

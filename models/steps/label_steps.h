@@ -32,46 +32,21 @@ class AsDiscreted final : public KeyedStep {
   void plan_for(PlannedDictionary::Item& item, std::size_t index, MemoryPlan& plan) const override;
 };
 
-class KeepLargestConnectedComponentd final : public KeyedStep {
+/// KeepLargestConnectedComponentd, FillHolesd, RemoveSmallObjectsd, LabelToContourd: a label map of the same type.
+template <class P>
+class LabelMapStep final : public KeyedStep {
  public:
-  KeepLargestConnectedComponentd(std::vector<std::string> keys, KeepLargestConnectedComponent parameters)
-      : KeyedStep("KeepLargestConnectedComponentd", std::move(keys)), params(std::move(parameters)) {}
-  const KeepLargestConnectedComponent params;
+  LabelMapStep(std::string name, std::vector<std::string> keys, P parameters)
+      : KeyedStep(std::move(name), std::move(keys)), params(std::move(parameters)) {}
+  const P params;
 
  private:
   void apply_to(Dictionary::Item& item, std::size_t, Workspace& workspace) const override;
   void plan_for(PlannedDictionary::Item& item, std::size_t, MemoryPlan& plan) const override;
 };
-
-class FillHolesd final : public KeyedStep {
- public:
-  FillHolesd(std::vector<std::string> keys, FillHoles parameters)
-      : KeyedStep("FillHolesd", std::move(keys)), params(std::move(parameters)) {}
-  const FillHoles params;
-
- private:
-  void apply_to(Dictionary::Item& item, std::size_t, Workspace& workspace) const override;
-  void plan_for(PlannedDictionary::Item& item, std::size_t, MemoryPlan& plan) const override;
-};
-
-class RemoveSmallObjectsd final : public KeyedStep {
- public:
-  RemoveSmallObjectsd(std::vector<std::string> keys, RemoveSmallObjects parameters)
-      : KeyedStep("RemoveSmallObjectsd", std::move(keys)), params(std::move(parameters)) {}
-  const RemoveSmallObjects params;
-
- private:
-  void apply_to(Dictionary::Item& item, std::size_t, Workspace& workspace) const override;
-  void plan_for(PlannedDictionary::Item& item, std::size_t, MemoryPlan& plan) const override;
-};
-
-class LabelToContourd final : public KeyedStep {
- public:
-  explicit LabelToContourd(std::vector<std::string> keys) : KeyedStep("LabelToContourd", std::move(keys)) {}
-
- private:
-  void apply_to(Dictionary::Item& item, std::size_t, Workspace& workspace) const override;
-  void plan_for(PlannedDictionary::Item& item, std::size_t, MemoryPlan& plan) const override;
-};
+using KeepLargestConnectedComponentd = LabelMapStep<KeepLargestConnectedComponent>;
+using FillHolesd = LabelMapStep<FillHoles>;
+using RemoveSmallObjectsd = LabelMapStep<RemoveSmallObjects>;
+using LabelToContourd = LabelMapStep<LabelToContourParams>;
 
 }  // namespace voxd

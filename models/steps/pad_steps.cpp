@@ -30,11 +30,7 @@ namespace {
 template <class P>
 StepPtr pad(Params& params) {
   std::vector<std::string> keys = keys_of(params);
-  std::vector<P> per_key;
-  for (std::size_t i = 0; i < keys.size(); ++i) {
-    Params own = params.for_key(i, keys.size(), {"mode"});
-    per_key.push_back(read_params<P>(own));
-  }
+  auto per_key = params_per_key<P>(params, keys.size(), {"mode"});
   return std::make_unique<Pad<P>>(params.target(), std::move(keys), std::move(per_key));
 }
 

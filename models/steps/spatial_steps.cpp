@@ -208,37 +208,26 @@ StepPtr orientation_step(Params& params) {
 
 StepPtr resize_step(Params& params) {
   std::vector<std::string> keys = keys_of(params);
-  std::vector<Resize> per_key;
-  for (std::size_t i = 0; i < keys.size(); ++i) {
-    Params own =
-        params.for_key(i, keys.size(), {"mode", "align_corners", "anti_aliasing", "anti_aliasing_sigma", "dtype"});
-    per_key.push_back(read_params<Resize>(own));
-  }
+  auto per_key = params_per_key<Resize>(params, keys.size(),
+                                        {"mode", "align_corners", "anti_aliasing", "anti_aliasing_sigma", "dtype"});
   return std::make_unique<Resized>(std::move(keys), std::move(per_key));
 }
 
 StepPtr spacing_step(Params& params) {
   std::vector<std::string> keys = keys_of(params);
-  std::vector<Spacing> per_key;
-  for (std::size_t i = 0; i < keys.size(); ++i) {
-    Params own = params.for_key(i, keys.size(), {"mode", "padding_mode", "align_corners", "dtype", "scale_extent"});
-    per_key.push_back(read_params<Spacing>(own));
-  }
+  auto per_key =
+      params_per_key<Spacing>(params, keys.size(), {"mode", "padding_mode", "align_corners", "dtype", "scale_extent"});
   const bool same_shape = params.flag("ensure_same_shape", true);
   return std::make_unique<Spacingd>(std::move(keys), std::move(per_key), same_shape);
 }
 
 StepPtr crop_foreground(Params& params) {
   std::vector<std::string> keys = keys_of(params);
+  auto per_key = params_per_key<CropForeground>(params, keys.size(), {"mode"});
   std::vector<Padding> paddings;
-  CropForeground crop;
-  for (std::size_t i = 0; i < keys.size(); ++i) {
-    Params own = params.for_key(i, keys.size(), {"mode"});
-    crop = read_params<CropForeground>(own);
-    paddings.push_back(crop.padding);
-  }
+  for (const CropForeground& own : per_key) paddings.push_back(own.padding);
   params.ignore({"start_coord_key", "end_coord_key"});
-  return std::make_unique<CropForegroundd>(std::move(keys), params.text("source_key"), std::move(crop),
+  return std::make_unique<CropForegroundd>(std::move(keys), params.text("source_key"), std::move(per_key[0]),
                                            std::move(paddings));
 }
 
