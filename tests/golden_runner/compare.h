@@ -5,9 +5,8 @@
 namespace voxd::golden {
 
 /// Empty if all arrays that the index has for the case are as it says, else one line on what differs:
-/// values within the case's `atol` (NaN equals NaN), affines within 1e-6, shapes exactly; with `tie` the number of
-/// voxels that are not 0; `argmax` may differ where the two best channels of its input are within 1e-6; where a `ties`
-/// mask is set, any of the input's voxels that the position lies half-way between is right.
+/// values within the case's `atol` (NaN equals NaN), affines within 1e-6, shapes and types exactly (but for label maps
+/// and boxes, which are smaller integers here), but for what exemptions.h says.
 std::string difference(const Case& golden, const Results& results, const std::filesystem::path& folder);
 
 /// The cases in which voxd means to differ from MONAI.

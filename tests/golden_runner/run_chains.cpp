@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <fstream>
 #include <span>
 
@@ -61,6 +62,12 @@ DeviceVolume forward(const Run& run, Json link, const DeviceVolume& volume, Spat
   fail(Code::unimplemented, "transform ", transform, " in the chain");
 }
 
+bool same_bytes(const DeviceVolume& a, const DeviceVolume& b, Workspace& workspace) {
+  const HostVolume left = download(a, workspace), right = download(b, workspace);
+  workspace.stream().synchronize();
+  return left.dtype == right.dtype && std::ranges::equal(left.voxels.bytes(), right.voxels.bytes());
+}
+
 void inverted(Run& run) {
   SpatialTrace trace;
   DeviceVolume volume = run.input();
@@ -68,9 +75,13 @@ void inverted(Run& run) {
     volume = forward(run, link, volume, trace, run.workspace());
   run.put("forward", volume);
   const DeviceVolume prediction = run.input_on("pred", volume.geometry().affine);
-  const DeviceVolume output = invert(prediction, trace, run.golden().params().at("nearest_interp"), run.workspace());
+  const bool nearest = run.golden().params().at("nearest_interp");
+  const DeviceVolume output = invert(prediction, trace, nearest, run.workspace());
+  const DeviceVolume labels = argmax(output, run.workspace());
   run.put("output", output);
-  run.put("argmax", argmax_on_grid(prediction, trace, run.golden().params().at("nearest_interp"), run.workspace()));
+  run.put("argmax", labels);
+  if (!same_bytes(labels, argmax_on_grid(prediction, trace, nearest, run.workspace()), run.workspace()))
+    fail(Code::internal, "argmax_on_grid differs from the argmax of what is inverted");
 }
 
 /// Of the spleen, in Hounsfield units.

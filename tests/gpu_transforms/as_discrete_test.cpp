@@ -153,11 +153,8 @@ TEST_CASE("the type asked for is given where labels do not stand for it", "[disc
   Random random(323);
   const HostVolume values = random.intensities(DType::f32, 2, {5, 6, 7}, false);
   const auto dtype_of_result = [&](const HostVolume& volume, const AsDiscrete& params) {
-    DType found = DType::u64;
-    on_every_backend(
-        volume, [&](const DeviceVolume& v, Workspace& w) { return as_discrete(v, params, w); },
-        [&](const HostVolume& result) { found = result.dtype; });
-    return found;
+    const auto discrete = [&](const DeviceVolume& v, Workspace& w) { return as_discrete(v, params, w); };
+    return result_on_every_backend(volume, discrete).dtype;
   };
   AsDiscrete params;
   CHECK(dtype_of_result(values, params) == DType::f32);

@@ -18,11 +18,9 @@ template <class To>
 std::vector<To> cast(const std::vector<float>& values) {
   HostVolume volume = make_host_volume(DType::f32, 1, {{1, 1, static_cast<int>(values.size())}, identity_affine()});
   std::copy(values.begin(), values.end(), volume.as<float>().begin());
-  std::vector<To> result;
-  on_every_backend(
-      volume, [](const DeviceVolume& v, Workspace& w) { return cast_to(v, dtype_of<To>, w); },
-      [&](const HostVolume& out) { result.assign(out.as<To>().begin(), out.as<To>().end()); });
-  return result;
+  const HostVolume result =
+      result_on_every_backend(volume, [](const DeviceVolume& v, Workspace& w) { return cast_to(v, dtype_of<To>, w); });
+  return {result.as<To>().begin(), result.as<To>().end()};
 }
 
 }  // namespace

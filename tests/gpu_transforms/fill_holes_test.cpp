@@ -36,11 +36,10 @@ HostVolume box_with(const std::vector<Int3>& openings) {
 }
 
 bool is_filled(const HostVolume& volume, int connectivity) {
-  bool found = false;
-  on_every_backend(
-      volume, [&](const DeviceVolume& v, Workspace& w) { return fill_holes(v, fill(std::vector{1}, connectivity), w); },
-      [&](const HostVolume& result) { found = result.as<std::uint8_t>()[(2 * 5 + 2) * 70 + 63] == 1; });
-  return found;
+  const HostVolume result = result_on_every_backend(volume, [&](const DeviceVolume& v, Workspace& w) {
+    return fill_holes(v, fill(std::vector{1}, connectivity), w);
+  });
+  return result.as<std::uint8_t>()[(2 * 5 + 2) * 70 + 63] == 1;
 }
 
 }  // namespace

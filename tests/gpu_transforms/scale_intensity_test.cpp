@@ -65,11 +65,8 @@ HostVolume with_one(float value) {
 }
 
 std::vector<float> scaled(const HostVolume& volume, const ScaleIntensity& params = {}) {
-  std::vector<float> values;
-  on_every_backend(
-      volume, [&](const DeviceVolume& v, Workspace& w) { return scale_intensity(v, params, w); },
-      [&](const HostVolume& result) { values = as_floats(result); });
-  return values;
+  return as_floats(result_on_every_backend(
+      volume, [&](const DeviceVolume& v, Workspace& w) { return scale_intensity(v, params, w); }));
 }
 
 }  // namespace

@@ -40,23 +40,17 @@ HostVolume four_sizes(const Affine& affine = identity_affine()) {
 }
 
 int voxels_kept(const HostVolume& volume, const RemoveSmallObjects& params) {
-  int kept = 0;
-  on_every_backend(
-      volume, [&](const DeviceVolume& v, Workspace& w) { return remove_small_objects(v, params, w); },
-      [&](const HostVolume& result) {
-        const auto voxels = result.as<std::uint8_t>();
-        kept = static_cast<int>(std::count(voxels.begin(), voxels.end(), std::uint8_t{1}));
-      });
-  return kept;
+  const HostVolume result = result_on_every_backend(
+      volume, [&](const DeviceVolume& v, Workspace& w) { return remove_small_objects(v, params, w); });
+  const auto voxels = result.as<std::uint8_t>();
+  return static_cast<int>(std::count(voxels.begin(), voxels.end(), std::uint8_t{1}));
 }
 
 std::vector<float> result_of(std::vector<float> values, const RemoveSmallObjects& params) {
   HostVolume volume = make_host_volume(DType::f32, 1, {{1, 1, static_cast<int>(values.size())}, identity_affine()});
   std::copy(values.begin(), values.end(), volume.as<float>().begin());
-  on_every_backend(
-      volume, [&](const DeviceVolume& v, Workspace& w) { return remove_small_objects(v, params, w); },
-      [&](const HostVolume& result) { values = as_floats(result); });
-  return values;
+  return as_floats(result_on_every_backend(
+      volume, [&](const DeviceVolume& v, Workspace& w) { return remove_small_objects(v, params, w); }));
 }
 
 }  // namespace

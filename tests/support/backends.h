@@ -1,8 +1,11 @@
 #pragma once
 
+#include <algorithm>
 #include <functional>
+#include <iostream>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "gpu_transforms/device_volume.h"
@@ -72,6 +75,31 @@ inline void on_every_backend(const HostVolume& input,
     check(result);
     REQUIRE(bench.workspace().bytes_in_use() == 0);
   });
+}
+
+/// What `transform` makes of the volume, which must be the same bytes on every backend.
+inline HostVolume result_on_every_backend(
+    const HostVolume& input, const std::function<DeviceVolume(const DeviceVolume&, Workspace&)>& transform) {
+  HostVolume first;
+  bool any = false;
+  on_every_backend(input, transform, [&](const HostVolume& result) {
+    if (!std::exchange(any, true)) {
+      first = make_host_volume(result.dtype, result.channels, result.geometry);
+      std::copy(result.voxels.bytes().begin(), result.voxels.bytes().end(), first.voxels.data());
+    }
+    REQUIRE(result.dtype == first.dtype);
+    REQUIRE(result.channels == first.channels);
+    REQUIRE(result.geometry == first.geometry);
+    REQUIRE(std::equal(result.voxels.bytes().begin(), result.voxels.bytes().end(), first.voxels.bytes().begin()));
+  });
+  return first;
+}
+
+/// For a test that needs the backend simt: says so, in the form that scripts/test counts, where the build has none.
+inline bool skipped_without_simt() {
+  if (has_simt()) return false;
+  std::cout << "SKIPPED: " << Catch::getResultCapture().getCurrentTestName() << ": this build has no simt backend\n";
+  return true;
 }
 
 /// The most memory that `transform` holds at once, beside its input, on a serial stream.

@@ -52,9 +52,12 @@ inline Vec3 source_position(const Geometry& from, const Geometry& to, const Resa
   return at;
 }
 
+/// Both are float64 rounded once, of which the last bit may go either way; where thousands cancel, so may what is left
+/// of their float64 rounding.
 inline bool alike(float got, float wanted) {
   if (std::isnan(wanted) || std::isinf(wanted)) return same(got, wanted);
-  return std::abs(got - wanted) <= 4e-7f * std::max(1000.0f, std::abs(wanted));
+  const float size = std::abs(wanted), ulp = std::nextafter(size, INFINITY) - size;
+  return std::abs(got - wanted) <= std::max(ulp, 1e-9f);
 }
 
 /// How many values of `got` are not what the plain loop makes of `volume`. A position that rounding puts on one side or
