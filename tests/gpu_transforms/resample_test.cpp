@@ -45,6 +45,7 @@ TEST_CASE("sampling on another grid equals the plain loop: along the axes, with 
           "[resample]") {
   Random random(200);
   CAPTURE(random.seed());
+  int compared = 0;
   for (int round = 0; round < 240; ++round) {
     const DType type = some_type(random);
     const HostVolume volume = random.intensities(type, random.between(1, 3), random.size(12), type == DType::f32);
@@ -53,6 +54,7 @@ TEST_CASE("sampling on another grid equals the plain loop: along the axes, with 
     CAPTURE(round, name_of(type), to_string(volume.geometry.size), to_string(target.size), name_of(how.mode),
             name_of(how.outside), how.align_corners);
     if (same_grid(volume.geometry, target)) continue;
+    ++compared;
     on_every_backend(
         volume, [&](const DeviceVolume& v, Workspace& w) { return resample(v, target, how, w); },
         [&](const HostVolume& result) {
@@ -61,6 +63,7 @@ TEST_CASE("sampling on another grid equals the plain loop: along the axes, with 
           REQUIRE(wrong_samples(volume, result, how) == 0);
         });
   }
+  CHECK(compared > 200);
 }
 
 TEST_CASE("sampling does not depend on the order of the axes that sizes choose", "[resample]") {
@@ -136,6 +139,7 @@ TEST_CASE("offsets of 64 bits find the same voxels as those of 32", "[resample]"
 TEST_CASE("planes made one part at a time are those of the whole, to the last bit", "[resample]") {
   Random random(204);
   CAPTURE(random.seed());
+  int compared = 0;
   for (int round = 0; round < 40; ++round) {
     const HostVolume volume = random.intensities(DType::f32, 2, random.size(14), false);
     const Geometry target = some_target(random, volume.geometry, round % 3);
@@ -145,6 +149,7 @@ TEST_CASE("planes made one part at a time are those of the whole, to the last bi
     Workspace& w = bench.workspace();
     const DeviceVolume device = upload(volume, w);
     if (same_grid(volume.geometry, target)) continue;
+    ++compared;
     const auto prepared = prepare_resampling(device, target, how, w);
     const HostVolume whole = download(sample(*prepared, target.affine, false, w), w),
                      part = download(sample(planes_of(*prepared, begin, end), target.affine, false, w), w);
@@ -153,11 +158,13 @@ TEST_CASE("planes made one part at a time are those of the whole, to the last bi
       for_each_voxel(some.size(),
                      [&](int x, int y, int z) { REQUIRE(same(some.at(c, x, y, z), all.at(c, x + begin, y, z))); });
   }
+  CHECK(compared > 30);
 }
 
 TEST_CASE("resampling holds its output and the scratch memory that is stated", "[resample][memory]") {
   Random random(205);
   CAPTURE(random.seed());
+  int measured = 0;
   for (int round = 0; round < 60; ++round) {
     const DType type = some_type(random);
     const HostVolume volume = random.intensities(type, random.between(1, 3), random.size(30), false);
@@ -165,11 +172,13 @@ TEST_CASE("resampling holds its output and the scratch memory that is stated", "
     const Resampling how = some_way(random);
     CAPTURE(round, name_of(type), to_string(volume.geometry.size), to_string(target.size));
     if (same_grid(volume.geometry, target)) continue;
+    ++measured;
     const std::int64_t peak =
         peak_bytes_of(volume, [&](const DeviceVolume& v, Workspace& w) { return resample(v, target, how, w); });
     REQUIRE(peak <= 4 * volume.channels * target.voxels() +
                         resample_scratch_bytes(type, volume.channels, volume.geometry, target));
   }
+  CHECK(measured > 50);
 }
 
 TEST_CASE("grids that are the same to 1e-3 are not resampled, and a float32 volume not copied", "[resample]") {

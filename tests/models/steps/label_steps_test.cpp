@@ -1,8 +1,9 @@
 #include "models/steps/label_steps.h"
 
+#include <algorithm>
 #include <functional>
 
-#include "tests/models/fixtures.h"
+#include "tests/models/steps/chain.h"
 #include "tests/support/catch.h"
 #include "tests/support/random_volume.h"
 
@@ -11,15 +12,6 @@ using namespace voxd::test;
 using Catch::Matchers::Contains;
 
 namespace {
-
-std::unique_ptr<const Step> make(const std::string& step) {
-  const Config config = Config::parse(R"({"t": )" + step + "}", Config::Format::json, "inference.json");
-  return make_step(Params(config, "t"));
-}
-
-std::string refusal(const std::string& step) {
-  return message_of([&] { make(step); });
-}
 
 /// What a step makes of a volume, once it is certain that no more memory was in use than the step had planned.
 HostVolume result_of(const std::string& text, const HostVolume& volume) {
@@ -43,6 +35,49 @@ HostVolume result_of(const std::string& text, const HostVolume& volume) {
 }
 
 HostVolume logits(int channels) { return Random(400).intensities(DType::f32, channels, {9, 8, 70}, false); }
+using Transform = std::function<DeviceVolume(const DeviceVolume&, Workspace&)>;
+
+bool same_bytes(const HostVolume& a, const HostVolume& b) {
+  return std::ranges::equal(a.voxels.bytes(), b.voxels.bytes());
+}
+
+/// The step makes of the volume, which it changes, byte for byte what the transform does.
+void check_is(const std::string& step, const HostVolume& volume, const Transform& transform) {
+  CAPTURE(step, name_of(volume.dtype));
+  const HostVolume got = result_of(step, volume);
+  Rig rig;
+  const HostVolume wanted = download(transform(upload(volume, rig.workspace), rig.workspace), rig.workspace);
+  rig.stream->synchronize();
+  CHECK(got.dtype == volume.dtype);
+  CHECK(got.channels == volume.channels);
+  CHECK(got.geometry == volume.geometry);
+  CHECK(same_bytes(got, wanted));
+  CHECK_FALSE(same_bytes(got, volume));
+}
+
+/// Two labels with a hole each, one of which leaks through an edge; of the second a speck beside, and two voxels of a
+/// third.
+HostVolume organs(DType type) {
+  HostVolume volume = make_host_volume(type, 1, {{9, 8, 70}, identity_affine()});
+  visit_dtype(type, [&](auto zero) {
+    using T = decltype(zero);
+    const HostVolume made = volume_of<T>({9, 8, 70}, [](int x, int y, int z) {
+      const auto within = [&](int low, int high) {
+        return x >= 1 && x <= 6 && y >= 1 && y <= 6 && z >= low && z <= high;
+      };
+      if ((x == 3 || x == 4) && y == 3 && (z == 15 || z == 45)) return 0;
+      if (z == 46 && y == 2 && x == 3) return 0;
+      if (z == 47 && y == 1 && x == 3) return 0;
+      return within(10, 20) ? 1 : within(40, 47) || (x == 8 && z == 66) ? 2 : x == 0 && y == 0 && z >= 68 ? 3 : 0;
+    });
+    std::ranges::copy(made.as<T>(), volume.as<T>().begin());
+  });
+  return volume;
+}
+
+/// A one-hot of three channels: 0 or 1, with specks.
+HostVolume specks() { return Random(402).labels(DType::f32, 3, {9, 8, 70}, 1, 0.7); }
+
 HostVolume labels(DType type) { return Random(401).labels(type, 1, {9, 8, 70}, 2, 0.6); }
 
 }  // namespace
@@ -87,17 +122,59 @@ TEST_CASE("parameters of AsDiscreted and Activationsd go to their key", "[steps]
   CHECK(dynamic_cast<const Activationsd&>(*active).params[1].softmax);
 }
 
-TEST_CASE("FillHolesd and RemoveSmallObjectsd clean label maps in the memory that they plan", "[steps]") {
+TEST_CASE("FillHolesd fills what fill_holes fills, in the memory that it plans", "[steps]") {
+  const auto by = [](FillHoles params) {
+    return [=](const DeviceVolume& volume, Workspace& workspace) { return fill_holes(volume, params, workspace); };
+  };
   for (const DType type : {DType::u8, DType::u16, DType::f32}) {
-    CHECK(result_of(R"({"_target_": "FillHolesd", "keys": "pred"})", labels(type)).dtype == type);
-    CHECK(result_of(R"({"_target_": "RemoveSmallObjectsd", "keys": "pred", "min_size": 4})", labels(type)).dtype ==
-          type);
+    check_is(R"({"_target_": "FillHolesd", "keys": "pred"})", organs(type), by({}));
+    check_is(R"({"_target_": "FillHolesd", "keys": "pred", "applied_labels": [2], "connectivity": 1})", organs(type),
+             by({.applied_labels = std::vector{2}, .connectivity = 1}));
   }
-  CHECK(result_of(R"({"_target_": "FillHolesd", "keys": "pred"})", logits(3)).channels == 3);
-  CHECK(result_of(
-            R"({"_target_": "RemoveSmallObjectsd", "keys": "pred", "independent_channels": false, "connectivity": 9})",
-            logits(3))
-            .channels == 3);
+  check_is(R"({"_target_": "FillHolesd", "keys": "pred", "connectivity": 1})", specks(),
+           by({.applied_labels = {}, .connectivity = 1}));
+  // Walked by edges the second hole is open, and by faces it is not.
+  CHECK_FALSE(
+      same_bytes(result_of(R"({"_target_": "FillHolesd", "keys": "pred"})", organs(DType::u8)),
+                 result_of(R"({"_target_": "FillHolesd", "keys": "pred", "connectivity": 1})", organs(DType::u8))));
+}
+
+TEST_CASE("RemoveSmallObjectsd removes what remove_small_objects removes, in the memory that it plans", "[steps]") {
+  const auto by = [](double min_size, int connectivity, bool independent) {
+    RemoveSmallObjects params;
+    params.min_size = min_size;
+    params.connectivity = connectivity;
+    params.independent_channels = independent;
+    return [=](const DeviceVolume& volume, Workspace& workspace) {
+      return remove_small_objects(volume, params, workspace);
+    };
+  };
+  const auto step = [](const std::string& params) {
+    return R"({"_target_": "RemoveSmallObjectsd", "keys": "pred")" + params + "}";
+  };
+  for (const DType type : {DType::u8, DType::u16, DType::f32}) {
+    check_is(step(""), organs(type), by(64, 1, true));
+    check_is(step(R"(, "min_size": 3)"), organs(type), by(3, 1, true));
+    check_is(step(R"(, "min_size": 20, "independent_channels": false)"), organs(type), by(20, 1, false));
+  }
+  check_is(step(R"(, "min_size": 3)"), specks(), by(3, 1, true));
+  check_is(step(R"(, "min_size": 3, "connectivity": 2)"), specks(), by(3, 2, true));
+  check_is(step(R"(, "min_size": 3, "independent_channels": false, "connectivity": 1)"), specks(), by(3, 1, false));
+  // There are four axes, channels among them.
+  const HostVolume sparse = Random(403).labels(DType::f32, 3, {9, 8, 70}, 1, 0.98);
+  check_is(step(R"(, "min_size": 3, "independent_channels": false, "connectivity": 9)"), sparse, by(3, 4, false));
+}
+
+TEST_CASE("KeepLargestConnectedComponentd and LabelToContourd give what their transforms do", "[steps]") {
+  KeepLargestConnectedComponent params;
+  params.applied_labels = {2};
+  for (const DType type : {DType::u8, DType::u16, DType::f32}) {
+    check_is(R"({"_target_": "KeepLargestConnectedComponentd", "keys": "pred", "applied_labels": 2})", organs(type),
+             [&](const DeviceVolume& volume, Workspace& workspace) {
+               return keep_largest_connected_component(volume, params, workspace);
+             });
+    check_is(R"({"_target_": "LabelToContourd", "keys": "pred"})", organs(type), label_to_contour);
+  }
 }
 
 TEST_CASE("numbers that MONAI takes for others are taken for the same ones", "[steps]") {

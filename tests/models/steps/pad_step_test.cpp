@@ -1,5 +1,5 @@
 #include "models/steps/step.h"
-#include "tests/models/fixtures.h"
+#include "tests/models/steps/chain.h"
 #include "tests/support/catch.h"
 #include "tests/support/random_volume.h"
 
@@ -7,46 +7,8 @@ using namespace voxd;
 using namespace voxd::test;
 using Catch::Matchers::Contains;
 
-namespace {
-
-std::unique_ptr<const Step> make(const std::string& step) {
-  const Config config = Config::parse(R"({"preprocessing": {"_target_": "Compose"}, "t": )" + step + "}",
-                                      Config::Format::json, "inference.json");
-  return make_step(Params(config, "t"));
-}
-
-std::string refusal(const std::string& step) {
-  return message_of([&] { make(step); });
-}
-
-/// Steps on one image, or on copies of it under two names.
-struct Chain {
-  explicit Chain(const HostVolume& image) {
-    for (const char* key : {"image", "label"}) dictionary.items[key] = {upload(image, rig.workspace), {}};
-  }
-  Chain& then(const std::string& step) {
-    make(step)->apply(dictionary, rig.context);
-    return *this;
-  }
-  HostVolume result(const std::string& key = "image") {
-    HostVolume volume = download(dictionary.at(key).volume, rig.workspace);
-    rig.stream->synchronize();
-    return volume;
-  }
-
-  Rig rig;
-  Dictionary dictionary;
-};
-
-HostVolume ramp(const Int3& size, const Affine& affine = identity_affine()) {
-  return volume_of<std::int16_t>(
-      size, [](int x, int y, int z) { return 100 * x + 10 * y + z + 1; }, affine);
-}
-
-}  // namespace
-
 TEST_CASE("pads go by the bundle's parameters, with a mode per key", "[steps]") {
-  Chain chain(ramp({2, 3, 4}));
+  Chain chain(ramp({2, 3, 4}, identity_affine(), 1), {"image", "label"});
   chain.then(
       R"({"_target_": "SpatialPadd", "keys": ["image", "label"], "spatial_size": [5, 4, -1], "mode": ["edge", "minimum"]})");
   REQUIRE(chain.result("image").geometry.size == Int3{5, 4, 4});
@@ -62,7 +24,7 @@ TEST_CASE("pads go by the bundle's parameters, with a mode per key", "[steps]") 
 }
 
 TEST_CASE("a crop to the foreground pads each key in its own mode", "[steps]") {
-  Chain chain(ramp({2, 2, 2}));
+  Chain chain(ramp({2, 2, 2}, identity_affine(), 1), {"image", "label"});
   chain.then(
       R"({"_target_": "CropForegroundd", "keys": ["image", "label"], "source_key": "image", "margin": 1, "mode": ["minimum", "edge"]})");
   REQUIRE(chain.result().geometry.size == Int3{4, 4, 4});

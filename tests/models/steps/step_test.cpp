@@ -1,54 +1,11 @@
 #include "models/steps/step.h"
 
-#include "tests/models/fixtures.h"
+#include "tests/models/steps/chain.h"
 #include "tests/support/catch.h"
 
 using namespace voxd;
 using namespace voxd::test;
 using Catch::Matchers::Contains;
-
-namespace {
-
-Config step_config(const std::string& step) {
-  return Config::parse(
-      R"({"preprocessing": {"_target_": "Compose"}, "other": {"_target_": "Compose"}, "t": )" + step + "}",
-      Config::Format::json, "inference.json");
-}
-
-std::unique_ptr<const Step> make(const std::string& step) {
-  const Config config = step_config(step);
-  return make_step(Params(config, "t"));
-}
-
-std::string refusal(const std::string& step) {
-  return message_of([&] { make(step); });
-}
-
-/// Runs steps on one image and hands out what they made of it.
-struct Chain {
-  explicit Chain(const HostVolume& image) { dictionary.items["image"] = {upload(image, rig.workspace), {}}; }
-
-  Chain& then(const std::string& step) {
-    make(step)->apply(dictionary, rig.context);
-    return *this;
-  }
-  HostVolume result(const std::string& key = "image") {
-    HostVolume volume = download(dictionary.at(key).volume, rig.workspace);
-    rig.stream->synchronize();
-    return volume;
-  }
-  const SpatialTrace& trace(const std::string& key = "image") { return dictionary.at(key).trace; }
-
-  Rig rig;
-  Dictionary dictionary;
-};
-
-HostVolume ramp(const Int3& size, const Affine& affine = identity_affine()) {
-  return volume_of<std::int16_t>(
-      size, [](int x, int y, int z) { return 100 * x + 10 * y + z; }, affine);
-}
-
-}  // namespace
 
 TEST_CASE("LoadImaged makes float32 of every type, and changes no value", "[steps]") {
   Chain chain(ramp({3, 4, 5}));
