@@ -17,6 +17,8 @@ int cuda_device_count(std::string* why) {
 
 std::unique_ptr<Stream> make_cuda_stream(int) { fail(Code::failed_precondition, kReason); }
 
+std::string cuda_device_name(int) { fail(Code::failed_precondition, kReason); }
+
 DeviceAllocator cuda_async_allocator() { fail(Code::failed_precondition, kReason); }
 
 void cuda_copy_bytes(void*, const void*, std::size_t, Direction, Stream&) { fail(Code::failed_precondition, kReason); }

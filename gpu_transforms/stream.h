@@ -85,4 +85,7 @@ std::unique_ptr<Stream> make_cuda_stream(int device);
 /// Number of usable CUDA devices; 0 with `why` filled in (one line) when there is none, or the build has no CUDA.
 int cuda_device_count(std::string* why = nullptr);
 
+/// The card's name, as "NVIDIA H100 80GB HBM3". Throws as make_cuda_stream does.
+std::string cuda_device_name(int device);
+
 }  // namespace voxd

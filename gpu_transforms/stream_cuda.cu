@@ -129,6 +129,14 @@ void release_async(void* block, std::size_t, void* native_stream) {
   cudaFreeAsync(block, static_cast<cudaStream_t>(native_stream));
 }
 
+void require_device(int device) {
+  std::string why;
+  const int devices = cuda_device_count(&why);
+  if (devices == 0) fail(Code::failed_precondition, why);
+  if (device < 0 || device >= devices)
+    fail(Code::invalid_argument, "cuda device: ", device, ", this machine has 0 to ", devices - 1);
+}
+
 }  // namespace
 
 int cuda_device_count(std::string* why) {
@@ -142,12 +150,15 @@ int cuda_device_count(std::string* why) {
 }
 
 std::unique_ptr<Stream> make_cuda_stream(int device) {
-  std::string why;
-  const int devices = cuda_device_count(&why);
-  if (devices == 0) fail(Code::failed_precondition, why);
-  if (device < 0 || device >= devices)
-    fail(Code::invalid_argument, "cuda device: ", device, ", this machine has 0 to ", devices - 1);
+  require_device(device);
   return std::make_unique<CudaStream>(device);
+}
+
+std::string cuda_device_name(int device) {
+  require_device(device);
+  cudaDeviceProp properties{};
+  check_cuda(cudaGetDeviceProperties(&properties, device), "cudaGetDeviceProperties");
+  return properties.name;
 }
 
 DeviceAllocator cuda_async_allocator() {

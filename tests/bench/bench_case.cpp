@@ -58,6 +58,21 @@ HostVolume peppered(HostVolume mask) {
   return mask;
 }
 
+HostVolume organs(const Int3& size, int labels) {
+  HostVolume mask = organ(size);
+  std::size_t i = 0;
+  for (std::uint8_t& voxel : mask.as<std::uint8_t>()) {
+    const auto slab = i++ * static_cast<std::size_t>(labels) / static_cast<std::size_t>(mask.geometry.voxels());
+    voxel = static_cast<std::uint8_t>(voxel * (1 + slab));
+  }
+  return mask;
+}
+
+HostVolume any_labels(const Int3& size, int classes) {
+  std::mt19937 random(7);
+  return filled(DType::u8, 1, size, [&](int, int, int, int) { return random() % static_cast<unsigned>(classes); });
+}
+
 HostVolume speckled(const Int3& size) {
   std::mt19937 random(4);
   return filled(DType::u8, 1, size, [&](int, int, int, int) { return random() % 10 == 0; });
@@ -88,6 +103,8 @@ WindowPredictor answer_with(const DeviceVolume& answers, std::int32_t channels) 
   };
 }
 
+std::string_view name_of(Form form) { return form == Form::fused ? "fused" : "step by step"; }
+
 std::string words(std::initializer_list<std::string_view> parts) {
   std::string text;
   for (const std::string_view part : parts) text.append(text.empty() ? "" : " ").append(part);
@@ -101,6 +118,11 @@ Json link(const std::string& transform, Json parameters) {
 
 Json alone(const std::string& transform, Json parameters) {
   return Json::array({Json::array({link(transform, std::move(parameters))})});
+}
+
+Json chain_for(DType dtype, Json steps) {
+  if (dtype != DType::f32) steps.insert(steps.begin(), link("CastToType", {{"dtype", "float32"}}));
+  return steps;
 }
 
 Json list(const Int3& values) { return {values[0], values[1], values[2]}; }

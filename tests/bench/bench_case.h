@@ -23,14 +23,21 @@ struct Case {
   std::function<DeviceVolume(const Inputs&, Workspace&)> run;
   /// The chain of MONAI transforms for each of the first inputs, as peer.py takes them; empty: there is none.
   Json peer = Json::array();
-  /// How MONAI gets the data: "dtype" that it is cast to first (default float32, as LoadImage does), "layout"
-  /// ("channels_last"), "affine".
+  /// How MONAI gets the data: "layout" ("channels_last"), "affine". Its type is ours, but for labels, which are float32
+  /// in MONAI.
   Json peer_input = Json::object();
   double target = 0;            ///< times MONAI's speed; 0: none
   bool bound_by_memory = true;  ///< whether bytes in and out say anything
   double bytes = 0;             ///< that it reads and writes at least; 0: its inputs and its result
 };
 using Cases = std::vector<Case>;
+
+/// Whether a chain runs through functions that do several steps in one pass, or step by step as the server runs a
+/// bundle's steps (models/steps).
+enum class Form { fused, served };
+inline constexpr Form kForms[] = {Form::fused, Form::served};
+/// The words for it in a row's name.
+std::string_view name_of(Form form);
 
 /// The sizes that the steps are measured at.
 struct Sizes {
@@ -60,6 +67,10 @@ HostVolume body(DType dtype, const Int3& size);
 HostVolume organ(const Int3& size);
 /// The mask with one voxel in fifty turned over.
 HostVolume peppered(HostVolume mask);
+/// The mask cut into so many slabs along X, labels 1, 2, ...
+HostVolume organs(const Int3& size, int labels);
+/// Labels 0..classes-1 at random.
+HostVolume any_labels(const Int3& size, int classes);
 /// Labels 0 and 1, one voxel in ten being 1: the most components that there can be, nearly.
 HostVolume speckled(const Int3& size);
 /// Values of 0..1.
@@ -87,5 +98,8 @@ Json link(const std::string& transform, Json parameters = Json::object());
 /// The chain of one transform for the only input.
 Json alone(const std::string& transform, Json parameters = Json::object());
 Json list(const Int3& values);
+/// The chain for an image of that type: from integers MONAI makes float32 first, in the time that is measured, as we
+/// do.
+Json chain_for(DType dtype, Json steps);
 
 }  // namespace voxd::bench

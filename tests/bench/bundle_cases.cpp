@@ -1,5 +1,6 @@
 #include "gpu_transforms/argmax_on_grid.h"
 #include "gpu_transforms/intensity.h"
+#include "gpu_transforms/invert.h"
 #include "gpu_transforms/labels.h"
 #include "gpu_transforms/spacing.h"
 #include "tests/bench/bench_case.h"
@@ -25,7 +26,8 @@ Spacing spacing_of_bundle() {
   return params;
 }
 
-DeviceVolume run_bundle(const DeviceVolume& image, const DeviceVolume& answers, std::int32_t roi, Workspace& w) {
+DeviceVolume run_bundle(const DeviceVolume& image, const DeviceVolume& answers, std::int32_t roi, Form form,
+                        Workspace& w) {
   SpatialTrace trace = {AppliedOrientation{image.geometry()}};
   DeviceVolume volume = orientation(image, "RAS", w);
   const Geometry before = volume.geometry();
@@ -33,7 +35,12 @@ DeviceVolume run_bundle(const DeviceVolume& image, const DeviceVolume& answers, 
   trace.push_back(AppliedSpacing{before, volume.geometry(), spacing_of_bundle().resampling});
   volume = scale_intensity_range(volume, kWindow, w);
   volume = blend_windows(volume, windows_of(roi), answer_with(answers, kClasses), w);
-  return argmax_on_grid(activations(volume, {.sigmoid = false, .softmax = true}, w), trace, false, w);
+  volume = activations(volume, {.sigmoid = false, .softmax = true}, w);
+  if (form == Form::fused) return argmax_on_grid(volume, trace, false, w);
+  AsDiscrete labels;
+  labels.argmax = true;
+  volume = invert(volume, trace, false, w);
+  return as_discrete(volume, labels, w);
 }
 
 }  // namespace
@@ -44,15 +51,17 @@ void add_bundle_cases(const Sizes& sizes, Cases& cases) {
   const Json bundle = link(
       "spleen_bundle", {{"roi_size", list(roi)}, {"sw_batch_size", kBatch}, {"overlap", 0.5}, {"channels", kClasses}});
   for (const DType dtype : {DType::i16, DType::f32})
-    cases.push_back(
-        {.name = words({"spleen bundle without the network", name_of(dtype), to_string(ct), "->", to_string(between),
-                        "->", to_string(ct)}),
-         .inputs = {[=] { return placed(body(dtype, ct), kSupine); }, [roi] { return noise(kBatch * kClasses, roi); }},
-         .run = [n = sizes.window](const Inputs& in, Workspace& w) { return run_bundle(in[0], in[1], n, w); },
-         .peer = Json::array({Json::array({bundle})}),
-         .peer_input = {{"affine", Json(kSupine)}},
-         .target = 30,
-         .bound_by_memory = false});
+    for (const Form form : kForms)
+      cases.push_back({.name = words({"spleen bundle without the network", name_of(dtype), to_string(ct), "->",
+                                      to_string(between), "->", to_string(ct), name_of(form)}),
+                       .inputs = {[=] { return placed(body(dtype, ct), kSupine); },
+                                  [roi] { return noise(kBatch * kClasses, roi); }},
+                       .run = [n = sizes.window, form](const Inputs& in,
+                                                       Workspace& w) { return run_bundle(in[0], in[1], n, form, w); },
+                       .peer = Json::array({chain_for(dtype, Json::array({bundle}))}),
+                       .peer_input = {{"affine", Json(kSupine)}},
+                       .target = 30,
+                       .bound_by_memory = false});
 }
 
 }  // namespace voxd::bench

@@ -21,8 +21,7 @@ from monai.inferers import SlidingWindowInferer
 
 warnings.filterwarnings("ignore")
 
-WARM_UPS = 1
-FEWEST, MOST = 2, 20  # repeats
+FEWEST = 2  # repeats, however long they take
 
 
 def about():
@@ -35,26 +34,36 @@ def foreground_box(image):
     return transforms.CropForeground().compute_bounding_box(image)
 
 
-def free_network(channels):
-    """A network that costs nothing: it answers with what it answered before."""
-    answers = {}
+class FreeNetwork:
+    """A network that costs nothing. MONAI multiplies the answer by the weights in place, so that the same memory given
+    again would hold ever smaller values, slow denormals and then zeros: it is filled anew each time. What that takes is
+    added to `seconds`, to be taken off."""
 
-    def network(windows):
+    seconds = 0.0
+
+    def __init__(self, channels):
+        self.channels = channels
+        self.answers = {}
+
+    def __call__(self, windows):
+        start = time.perf_counter()
         count = windows.shape[0]
-        if count not in answers:
-            answers[count] = torch.rand(count, channels, *windows.shape[2:])
-        return answers[count]
-
-    return network
+        if count not in self.answers:
+            fresh = torch.rand(count, self.channels, *windows.shape[2:])
+            self.answers[count] = fresh, torch.empty_like(fresh)
+        fresh, answer = self.answers[count]
+        answer.copy_(fresh)
+        FreeNetwork.seconds += time.perf_counter() - start
+        return answer
 
 
 def blend_windows(channels, **parameters):
-    inferer, network = SlidingWindowInferer(**parameters), free_network(channels)
+    inferer, network = SlidingWindowInferer(**parameters), FreeNetwork(channels)
     return lambda image: inferer(image[None], network)[0]
 
 
 def spleen_bundle(channels, **parameters):
-    inferer, network = SlidingWindowInferer(**parameters), free_network(channels)
+    inferer, network = SlidingWindowInferer(**parameters), FreeNetwork(channels)
     pre = transforms.Compose([
         transforms.Orientationd(keys="image", axcodes="RAS", labels=None),
         transforms.Spacingd(keys="image", pixdim=[1.5, 1.5, 2.0], mode="bilinear"),
@@ -74,13 +83,14 @@ def spleen_bundle(channels, **parameters):
     return run
 
 
-def resample_to(affine, size):
+def resample_to(affine, size, mode="bilinear"):
     """What Invertd does to undo Spacing."""
-    back = transforms.SpatialResample()
+    back = transforms.SpatialResample(mode=mode)
     return lambda image: back(image, dst_affine=torch.tensor(affine, dtype=torch.float64), spatial_size=size)
 
 
-OWN = {"foreground_box": lambda: foreground_box, "blend_windows": blend_windows, "spleen_bundle": spleen_bundle, "SpatialResampleTo": resample_to}
+OWN = {"foreground_box": lambda: foreground_box, "blend_windows": blend_windows, "spleen_bundle": spleen_bundle,
+       "SpatialResampleTo": resample_to}
 
 
 def made(link):
@@ -92,28 +102,44 @@ def made(link):
 
 
 def loaded(file, how):
-    tensor = torch.from_numpy(np.load(file)).to(getattr(torch, how.get("dtype", "float32")))
+    tensor = torch.from_numpy(np.load(file))
+    if tensor.dtype == torch.uint8:
+        tensor = tensor.float()  # labels, which are float32 in MONAI
     if how.get("layout") == "channels_last":
         tensor = tensor.permute(1, 2, 3, 0).contiguous().permute(3, 0, 1, 2)
     affine = how.get("affine")
     return MetaTensor(tensor, affine=torch.eye(4, dtype=torch.float64) if affine is None else torch.tensor(affine, dtype=torch.float64))
 
 
+def run(steps, image):
+    """What the steps make of the image, as a tensor with voxels of its own: SpatialCrop and Orientation return a view of
+    their input, which costs nothing and has to be copied by whoever reads it."""
+    value = image
+    for step in steps:
+        value = step(value)
+    return value.contiguous() if isinstance(value, torch.Tensor) else value
+
+
+def overwrites(steps, image):
+    """Whether the steps change the image that they are given, as NormalizeIntensity and KeepLargestConnectedComponent do."""
+    given = image.clone()
+    run(steps, given)
+    return not torch.equal(given.as_tensor(), image.as_tensor())
+
+
 def time_of(chain, image, seconds):
-    """The best time in seconds."""
+    """The best time in seconds, of as many repeats as fit into the given ones."""
     steps = [made(link) for link in chain]
-    in_place = chain[0]["transform"] in ("KeepLargestConnectedComponent", "FillHoles")
+    in_place = overwrites(steps, image)  # which is the warm-up, too
     best, spent, runs = float("inf"), 0.0, 0
-    while runs < WARM_UPS + FEWEST or (spent < seconds and runs < WARM_UPS + MOST):
-        value = image.clone() if in_place else image
+    while runs < FEWEST or spent < seconds:
+        given = image.clone() if in_place else image
+        FreeNetwork.seconds = 0.0
         start = time.perf_counter()
-        for step in steps:
-            value = step(value)
-        took = time.perf_counter() - start
+        value = run(steps, given)
+        took = time.perf_counter() - start - FreeNetwork.seconds
         del value
-        runs += 1
-        if runs > WARM_UPS:
-            best, spent = min(best, took), spent + took
+        best, spent, runs = min(best, took), spent + took, runs + 1
     return best
 
 

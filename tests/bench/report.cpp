@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <ctime>
 #include <fstream>
+#include <functional>
 #include <iomanip>
 #include <sstream>
 
@@ -49,7 +50,7 @@ std::vector<std::string> heads() {
 }
 
 void print(const std::vector<std::string>& columns) {
-  std::printf("%-72s", columns[0].c_str());
+  std::printf("%-92s", columns[0].c_str());
   for (std::size_t i = 1; i < columns.size(); ++i) std::printf(" %11s", columns[i].c_str());
   std::printf("\n");
   std::fflush(stdout);
@@ -70,11 +71,35 @@ std::string markdown(const std::vector<std::string>& columns) {
 
 constexpr const char* kPreface = R"(# Measured
 
-Written by `transforms_bench --write`; the newest section is the last. *ms* is the best run of a step, data in memory that has been used before. *of floor* is its
-speed, counting each byte of its input and its result once (of sliding windows also those of each window), against that of reading a float32 volume and writing it again, measured right before and after; a step that keeps
-its result in a cache can be above 100 %. *MONAI ms* is the best run of the same step in MONAI, on the same data with as many threads; *jemalloc ms* the same where
-Python runs under jemalloc with huge pages, which is faster than MONAI as installed. *target* is what was aimed at, against MONAI as installed.
+Written by `transforms_bench --write`; the newest section is the last.
+
+- *ms* is the best run of a step, data in memory that has been used before.
+- *of floor* is its speed, counting each byte of its input and its result once (of sliding windows also those of each
+  window), against that of reading a float32 volume and writing it again, measured right before and after. A step that
+  keeps its result in a cache can be above 100 %.
+- *MONAI ms* is the best run of the same step in MONAI, on the same data with as many threads; *jemalloc ms* the same
+  where Python runs under jemalloc with huge pages and `OMP_WAIT_POLICY=PASSIVE`, which is faster than MONAI as
+  installed.
+- *target* is what was aimed at for images of real size, against MONAI as installed.
+- *fused* rows run several steps in one pass; *step by step* is how the server runs a bundle's steps.
 )";
+
+void append(const std::filesystem::path& file, const std::string& text) {
+  std::ofstream out(file, std::ios::app);
+  out << text;
+  if (!out.flush()) fail(Code::internal, file.string(), ": cannot be written");
+}
+
+void print_names(const char* what, const std::vector<Row>& rows, const std::function<bool(const Row&)>& chosen) {
+  std::printf("%s:", what);
+  bool none = true;
+  for (const Row& row : rows)
+    if (chosen(row)) {
+      std::printf("\n  %s: %s", row.name.c_str(), times(row.peer_ms, row.ms).c_str());
+      none = false;
+    }
+  std::printf("%s\n", none ? " none" : "");
+}
 
 }  // namespace
 
@@ -89,19 +114,29 @@ void print_head() { print(heads()); }
 
 void print_row(const Row& row) { print(cells(row)); }
 
-void append_to(const std::filesystem::path& file, const Setting& setting, const std::vector<Row>& rows) {
-  const bool fresh = !std::filesystem::exists(file);
-  std::ofstream out(file, std::ios::app);
-  if (fresh) out << kPreface;
-  out << "\n## " << today() << ", " << setting.processor << "\n\n"
-      << "Backend " << setting.backend << ", " << setting.threads << " threads, copy floor "
-      << number(setting.floor_gb_per_s, 1) << " GB/s";
-  if (!setting.peer.is_null())
-    out << "; MONAI " << setting.peer.at("monai").get<std::string>() << ", torch "
-        << setting.peer.at("torch").get<std::string>() << ", " << setting.peer.at("threads") << " threads";
-  out << ".\n\n" << markdown(heads()) << markdown({"---", "--:", "--:", "--:", "--:", "--:", "--:", "--:", "--:"});
-  for (const Row& row : rows) out << markdown(cells(row));
-  if (!out.flush()) fail(Code::internal, file.string(), ": cannot be written");
+void print_shortfalls(const std::vector<Row>& rows) {
+  print_names("slower than MONAI", rows, [](const Row& row) { return row.peer_ms && *row.peer_ms < row.ms; });
+  print_names("slower than MONAI with jemalloc", rows,
+              [](const Row& row) { return row.jemalloc_ms && *row.jemalloc_ms < row.ms; });
+  print_names("below their targets", rows,
+              [](const Row& row) { return row.peer_ms && *row.peer_ms < row.target * row.ms; });
 }
+
+void append_head(const std::filesystem::path& file, const Setting& setting) {
+  std::error_code missing;
+  const bool fresh = std::filesystem::file_size(file, missing) == 0 || missing;
+  std::ostringstream text;
+  if (fresh) text << kPreface;
+  text << "\n## " << today() << ", " << setting.machine << "\n\n"
+       << "Backend " << setting.backend << ", " << setting.threads << " threads, copy floor "
+       << number(setting.floor_gb_per_s, 1) << " GB/s at the start";
+  if (!setting.peer.is_null())
+    text << "; MONAI " << setting.peer.at("monai").get<std::string>() << ", torch "
+         << setting.peer.at("torch").get<std::string>() << ", " << setting.peer.at("threads") << " threads";
+  text << ".\n\n" << markdown(heads()) << markdown({"---", "--:", "--:", "--:", "--:", "--:", "--:", "--:", "--:"});
+  append(file, text.str());
+}
+
+void append_row(const std::filesystem::path& file, const Row& row) { append(file, markdown(cells(row))); }
 
 }  // namespace voxd::bench

@@ -41,6 +41,11 @@ void add_crops(const Sizes& sizes, Cases& cases) {
        .inputs = {f32},
        .run = [part = sizes.body](const Inputs& in, Workspace& w) { return crop(in[0], part, 0, w); },
        .peer = alone("SpatialCrop", {{"roi_start", list(sizes.body.start)}, {"roi_end", list(sizes.body.end)}})});
+  cases.push_back(
+      {.name = words({"crop to the foreground f32", at}),
+       .inputs = {f32},
+       .run = [](const Inputs& in, Workspace& w) { return crop(in[0], foreground_box(in[0], {}, w), 0, w); },
+       .peer = alone("CropForeground")});
 }
 
 void add_pads(const Sizes& sizes, Cases& cases) {
@@ -85,6 +90,7 @@ void add_spatial_cases(const Sizes& sizes, Cases& cases) {
   add_resize("area", 2, sizes.net, resize_to(part, Interpolation::area), 0, cases);
   add_resize("trilinear", 1, sizes.ct, resize_to(half, Interpolation::trilinear), 0, cases);
   add_resize("nearest", 1, sizes.ct, resize_to(half, Interpolation::nearest), 0, cases);
+  add_resize("nearest-exact", 1, sizes.ct, resize_to(half, Interpolation::nearest_exact), 0, cases);
   add_resize("anti-aliased trilinear", 1, sizes.ct, resize_to(half, Interpolation::trilinear, true), 0, cases);
 }
 

@@ -30,12 +30,17 @@ double ms_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
 }
 
+/// The serial backend has one thread, and so have the floor and MONAI beside it.
+int threads_of(const Options& options) {
+  if (options.backend == "cpp") return 1;
+  return options.threads > 0 ? options.threads : static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+}
+
 /// The stream that everything runs on, and the data of the case that is being measured.
 class Rig {
  public:
   explicit Rig(const Options& options)
-      : threads(options.threads > 0 ? options.threads
-                                    : static_cast<int>(std::max(1u, std::thread::hardware_concurrency()))),
+      : threads(threads_of(options)),
         stream_(options.backend == "cuda"  ? make_cuda_stream(0)
                 : options.backend == "cpp" ? make_cpu_stream(Backend::serial)
                                            : make_cpu_stream(default_cpu_backend(), threads)),
@@ -72,6 +77,7 @@ class Rig {
 
   const int threads;
   std::string backend() const { return std::string(name_of(stream_->backend())); }
+  std::string machine() const { return stream_->is_cuda() ? cuda_device_name(0) : processor_name(); }
 
  private:
   std::unique_ptr<Stream> stream_;
@@ -119,8 +125,8 @@ Peers start_peers(const std::string& python, int threads) {
 /// Google Benchmark's results as rows of our table, each with the peers' answers.
 class TableReporter : public benchmark::BenchmarkReporter {
  public:
-  TableReporter(const Cases& cases, Rig& rig, Peers& peers, double seconds)
-      : cases_(cases), rig_(rig), peers_(peers), seconds_(seconds) {}
+  TableReporter(const Cases& cases, Rig& rig, Peers& peers, const Options& options)
+      : cases_(cases), rig_(rig), peers_(peers), options_(options) {}
 
   bool ReportContext(const Context&) override {
     print_head();
@@ -133,7 +139,6 @@ class TableReporter : public benchmark::BenchmarkReporter {
   }
 
   std::vector<Row> rows;
-  double floor_sum = 0;
 
  private:
   void add(const Case& measured, const Run& run) {
@@ -151,34 +156,41 @@ class TableReporter : public benchmark::BenchmarkReporter {
     row.peer_ms = ask(peers_.plain, measured);
     row.jemalloc_ms = ask(peers_.jemalloc, measured);
     print_row(row);
+    if (!options_.write.empty()) append_row(options_.write, row);
     rows.push_back(row);
-    floor_sum += rig_.floor_speed;
   }
 
   std::optional<double> ask(const std::unique_ptr<Peer>& peer, const Case& measured) const {
     if (!peer || measured.peer.empty()) return std::nullopt;
-    return peer->best_ms(measured, rig_.hosts, seconds_);
+    return peer->best_ms(measured, rig_.hosts, options_.seconds);
   }
 
   const Cases& cases_;
   Rig& rig_;
   Peers& peers_;
-  const double seconds_;
+  const Options& options_;
 };
 
+Cases cases_at(const Sizes& sizes) {
+  Cases cases;
+  add_value_cases(sizes, cases);
+  add_spatial_cases(sizes, cases);
+  add_grid_cases(sizes, cases);
+  add_label_cases(sizes, cases);
+  add_window_cases(sizes, cases);
+  add_chain_cases(sizes, cases);
+  add_bundle_cases(sizes, cases);
+  return cases;
+}
+
 Cases wanted_cases(const Options& options) {
-  Cases all;
-  std::vector<Sizes> sizes = {real_sizes()};
-  if (!options.no_small) sizes.insert(sizes.end(), {cubes_of(64), cubes_of(32)});
-  for (const Sizes& at : sizes) {
-    add_value_cases(at, all);
-    add_spatial_cases(at, all);
-    add_grid_cases(at, all);
-    add_label_cases(at, all);
-    add_window_cases(at, all);
-    add_chain_cases(at, all);
-    add_bundle_cases(at, all);
-  }
+  Cases all = cases_at(real_sizes());
+  if (!options.no_small)
+    for (const int side : {64, 32})
+      for (Case& small : cases_at(cubes_of(side))) {
+        small.target = 0;  // targets are for images of real size
+        all.push_back(std::move(small));
+      }
   if (options.only.empty()) return all;
   std::erase_if(all, [&](const Case& one) {
     return std::none_of(options.only.begin(), options.only.end(),
@@ -188,6 +200,8 @@ Cases wanted_cases(const Options& options) {
 }
 
 int run_all(const Options& options) {
+  if (options.backend == "cuda" && !options.python.empty())
+    fail(Code::invalid_argument, "--peer: MONAI is measured on the CPU, which says nothing beside --backend cuda");
   const Cases cases = wanted_cases(options);
   if (cases.empty()) fail(Code::invalid_argument, "--only: no step has that in its name");
   Rig rig(options);
@@ -197,16 +211,15 @@ int run_all(const Options& options) {
         ->UseManualTime()
         ->MinTime(options.seconds)
         ->Unit(benchmark::kMillisecond);
-  TableReporter table(cases, rig, peers, options.seconds);
-  std::printf("%s, backend %s, %d threads, copy floor %.1f GB/s\n", processor_name().c_str(), rig.backend().c_str(),
-              rig.threads, rig.floor.measure() / 1e6);
+  TableReporter table(cases, rig, peers, options);
+  const double floor = rig.floor.measure() / 1e6;
+  std::printf("%s, backend %s, %d threads, copy floor %.1f GB/s\n", rig.machine().c_str(), rig.backend().c_str(),
+              rig.threads, floor);
+  if (!options.write.empty())
+    append_head(options.write,
+                {rig.machine(), rig.backend(), rig.threads, floor, peers.plain ? peers.plain->about() : Json()});
   benchmark::RunSpecifiedBenchmarks(&table);
-  if (!options.write.empty()) {
-    const double floor = table.floor_sum / static_cast<double>(table.rows.size()) / 1e6;
-    append_to(options.write,
-              {processor_name(), rig.backend(), rig.threads, floor, peers.plain ? peers.plain->about() : Json()},
-              table.rows);
-  }
+  if (peers.plain) print_shortfalls(table.rows);
   return 0;
 }
 

@@ -7,6 +7,23 @@ namespace {
 const ScaleIntensityRange kWindow{.a_min = -57, .a_max = 164, .b_min = 0.0, .b_max = 1.0, .clip = true};
 const Json kWindowJson = {{"a_min", -57}, {"a_max", 164}, {"b_min", 0.0}, {"b_max", 1.0}, {"clip", true}};
 
+void add_casts(const Sizes& sizes, Cases& cases) {
+  for (const auto& [from, to] : {std::pair{DType::i16, DType::f32}, std::pair{DType::f32, DType::i16}})
+    cases.push_back({.name = words({"cast", name_of(from), "->", name_of(to), to_string(sizes.ct)}),
+                     .inputs = {[from = from, ct = sizes.ct] { return body(from, ct); }},
+                     .run = [to = to](const Inputs& in, Workspace& w) { return cast_to(in[0], to, w); },
+                     .peer = alone("CastToType", {{"dtype", to == DType::i16 ? "int16" : "float32"}})});
+}
+
+void add_normalize(const std::string& what, const NormalizeIntensity& params, const std::function<HostVolume()>& input,
+                   Cases& cases) {
+  cases.push_back(
+      {.name = what,
+       .inputs = {input},
+       .run = [params](const Inputs& in, Workspace& w) { return normalize_intensity(in[0], params, w); },
+       .peer = alone("NormalizeIntensity", {{"nonzero", params.nonzero}, {"channel_wise", params.channel_wise}})});
+}
+
 }  // namespace
 
 void add_value_cases(const Sizes& sizes, Cases& cases) {
@@ -23,8 +40,7 @@ void add_value_cases(const Sizes& sizes, Cases& cases) {
       {.name = words({"scale int16 -> f32", at}),
        .inputs = {i16},
        .run = scale,
-       .peer = Json::array({{link("CastToType", {{"dtype", "float32"}}), link("ScaleIntensityRange", kWindowJson)}}),
-       .peer_input = {{"dtype", "int16"}},
+       .peer = Json::array({chain_for(DType::i16, Json::array({link("ScaleIntensityRange", kWindowJson)}))}),
        .target = 40});
   cases.push_back({.name = words({"scale between minimum and maximum f32", at}),
                    .inputs = {f32},
@@ -44,16 +60,15 @@ void add_value_cases(const Sizes& sizes, Cases& cases) {
                        },
                    .peer = alone("ScaleIntensityRangePercentiles",
                                  {{"lower", 0.5}, {"upper", 99.5}, {"b_min", 0.0}, {"b_max", 1.0}, {"clip", true}})});
-  for (const bool nonzero : {false, true})
-    cases.push_back({.name = words({nonzero ? "normalize nonzero f32" : "normalize f32", at}),
-                     .inputs = {f32},
-                     .run =
-                         [nonzero](const Inputs& in, Workspace& w) {
-                           NormalizeIntensity params;
-                           params.nonzero = nonzero;
-                           return normalize_intensity(in[0], params, w);
-                         },
-                     .peer = alone("NormalizeIntensity", {{"nonzero", nonzero}})});
+  NormalizeIntensity nonzero, channel_wise;
+  nonzero.nonzero = true;
+  channel_wise.channel_wise = true;
+  add_normalize(words({"normalize f32", at}), {}, f32, cases);
+  add_normalize(words({"normalize nonzero f32", at}), nonzero, f32, cases);
+  add_normalize(
+      words({"normalize channel-wise f32 4 x", to_string(sizes.net)}), channel_wise,
+      [net = sizes.net] { return noise(4, net); }, cases);
+  add_casts(sizes, cases);
 }
 
 }  // namespace voxd::bench

@@ -25,6 +25,14 @@ double window_bytes(const Sizes& sizes) {
   return sizeof(float) * voxels * (2 + 3 * kClasses);
 }
 
+DeviceVolume labels_of(const Inputs& in, const SlidingWindows& params, Form form, Workspace& w) {
+  const WindowPredictor network = answer_with(in[1], kClasses);
+  if (form == Form::fused) return label_windows(in[0], params, network, w);
+  AsDiscrete labels;
+  labels.argmax = true;
+  return as_discrete(blend_windows(in[0], params, network, w), labels, w);
+}
+
 }  // namespace
 
 void add_window_cases(const Sizes& sizes, Cases& cases) {
@@ -47,13 +55,12 @@ void add_window_cases(const Sizes& sizes, Cases& cases) {
          .peer = Json::array({Json::array({blended})}),
          .target = 30,
          .bytes = window_bytes(sizes)});
-    cases.push_back(
-        {.name = words({"gather & blend & argmax", what}),
-         .inputs = inputs,
-         .run = [params](const Inputs& in,
-                         Workspace& w) { return label_windows(in[0], params, answer_with(in[1], kClasses), w); },
-         .peer = Json::array({Json::array({blended, link("AsDiscrete", {{"argmax", true}})})}),
-         .bytes = window_bytes(sizes)});
+    for (const Form form : kForms)
+      cases.push_back({.name = words({"gather & blend & argmax", what, name_of(form)}),
+                       .inputs = inputs,
+                       .run = [params, form](const Inputs& in, Workspace& w) { return labels_of(in, params, form, w); },
+                       .peer = Json::array({Json::array({blended, link("AsDiscrete", {{"argmax", true}})})}),
+                       .bytes = window_bytes(sizes)});
   }
 }
 
