@@ -100,3 +100,19 @@ build() {
   step "Configure $preset" cmake --preset "$preset"
   step "Build $preset" cmake --build --preset "$preset" ${1:+--target "$@"}
 }
+
+# Debian 12's sources as this machine's own apt has them, one line each: deb SITE RELEASE main.
+debian_sources() {
+  # shellcheck disable=SC2016
+  apt-get indextargets --format 'deb $(SITE) $(RELEASE) $(COMPONENT)' 'Created-By: Packages' |
+    grep -E ' bookworm(-updates|-security)? main$' | sort -u
+}
+
+# make_debian_root TREE [PACKAGE,...]: a minimal Debian 12 in a new folder. Needs root and debootstrap.
+make_debian_root() {
+  local tree=$1 site
+  site=$(debian_sources | awk '$3 == "bookworm" {print $2; exit}')
+  [ -n "$site" ] || { echo "E: this machine's apt knows no mirror of bookworm"; return 1; }
+  rm -rf "$tree"
+  debootstrap --variant=minbase ${2:+--include="$2"} bookworm "$tree" "$site"
+}

@@ -52,6 +52,7 @@ class Rig {
     if (loaded_ == &wanted) return;
     inputs_.clear();
     hosts.clear();
+    pool_.trim();
     for (const auto& make : wanted.inputs) hosts.push_back(make());
     for (const HostVolume& host : hosts) inputs_.push_back(upload(host, workspace_));
     stream_->synchronize();

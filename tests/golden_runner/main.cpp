@@ -112,8 +112,16 @@ class Table {
   Counts total_;
 };
 
+/// A misspelt name would let a run pass that tested nothing.
+void require_known(const std::vector<std::string>& transforms, const std::vector<Case>& cases) {
+  for (const std::string& name : transforms)
+    if (std::none_of(cases.begin(), cases.end(), [&](const Case& golden) { return golden.transform == name; }))
+      fail(Code::invalid_argument, "--only ", name, ": no case is of that transform");
+}
+
 int run_all(const Options& options) {
   const std::vector<Case> cases = read_index(options.golden);
+  require_known(options.only, cases);
   Device device = make_device(options.backend);
   if (!options.write.empty()) std::filesystem::create_directories(options.write);
   Table table;
