@@ -1,9 +1,8 @@
-#include "gpu_transforms/argmax_on_grid.h"
-
 #include <algorithm>
 #include <functional>
 
 #include "gpu_transforms/argmax_linear_axes.h"
+#include "gpu_transforms/argmax_on_grid.h"
 #include "gpu_transforms/argmax_rows.h"
 #include "gpu_transforms/labels.h"
 #include "gpu_transforms/prepared_resampling.h"
@@ -107,26 +106,40 @@ struct UndoOnLabels {
   }
 };
 
+/// Undoes the first `count` steps on labels.
+DeviceVolume undone_on_labels(DeviceVolume labels, const SpatialTrace& trace, std::size_t count, bool nearest_interp,
+                              Workspace& workspace) {
+  for (std::size_t i = count; i-- > 0;) {
+    labels = std::visit(UndoOnLabels{labels, nearest_interp, workspace}, trace[i]);
+    labels = on_grid_before(trace[i], labels);
+  }
+  return labels;
+}
+
 }  // namespace
 
-DeviceVolume argmax_on_grid(const DeviceVolume& volume, const SpatialTrace& trace, bool nearest_interp,
-                            Workspace& workspace) {
+DeviceVolume invert_labels(const DeviceVolume& labels, const SpatialTrace& trace, Workspace& workspace) {
+  if (!is_label_type(labels.dtype()))
+    fail(Code::invalid_argument, "labels: voxels of ", name_of(labels.dtype()), ", must be uint8 or uint16");
+  return undone_on_labels(labels, trace, trace.size(), true, workspace);
+}
+
+std::size_t step_with_argmax(const SpatialTrace& trace, bool nearest_interp) {
   const auto first = std::find_if(trace.begin(), trace.end(), [&](const AppliedTransform& step) {
     return std::visit(Interpolates{nearest_interp}, step);
   });
-  DeviceVolume labels;
-  if (first == trace.end()) {
-    labels = argmax(volume, workspace);
-  } else {
-    const DeviceVolume undone =
-        to_float32(invert(volume, SpatialTrace(first + 1, trace.end()), nearest_interp, workspace), workspace);
-    labels = std::visit(UndoToLabels{undone, nearest_interp, workspace}, *first);
-  }
-  for (auto step = std::make_reverse_iterator(first); step != trace.rend(); ++step) {
-    labels = std::visit(UndoOnLabels{labels, nearest_interp, workspace}, *step);
-    labels = on_grid_before(*step, labels);
-  }
-  return labels;
+  return static_cast<std::size_t>(first - trace.begin());
+}
+
+DeviceVolume argmax_on_grid(const DeviceVolume& volume, const SpatialTrace& trace, bool nearest_interp,
+                            Workspace& workspace) {
+  const std::size_t fused = step_with_argmax(trace, nearest_interp);
+  if (fused == trace.size())
+    return undone_on_labels(argmax(volume, workspace), trace, fused, nearest_interp, workspace);
+  const SpatialTrace later(trace.begin() + static_cast<std::ptrdiff_t>(fused) + 1, trace.end());
+  const DeviceVolume undone = to_float32(invert(volume, later, nearest_interp, workspace), workspace);
+  const DeviceVolume labels = std::visit(UndoToLabels{undone, nearest_interp, workspace}, trace[fused]);
+  return undone_on_labels(on_grid_before(trace[fused], labels), trace, fused, nearest_interp, workspace);
 }
 
 }  // namespace voxd

@@ -32,6 +32,30 @@ struct MarkSmaller {
   }
 };
 
+/// Adds up the runs that are roots.
+struct CountRoots {
+  using Value = std::int64_t;
+  const std::uint32_t* voxels;
+  VOXD_HD Value identity() const { return 0; }
+  VOXD_HD Value join(Value a, Value b) const { return a + b; }
+  VOXD_HD Value value(std::int64_t i) const { return voxels[i] != 0 ? 1 : 0; }
+};
+
+template <class T>
+std::map<int, std::int64_t> counts_of(const DeviceVolume& labels, Workspace& workspace) {
+  const Int3& size = labels.size();
+  const BitRowsMemory mask = allocate_bit_rows(std::int64_t{size[0]} * size[1], size[2], workspace);
+  const auto roots = workspace.allocate_array<std::int64_t>(1);
+  std::map<int, std::int64_t> counts;
+  for (const int label : labels_that_occur(labels, "component count", workspace)) {
+    pack_rows(workspace.stream(), labels.data<T>(), mask.bits, EqualTo<T>{static_cast<T>(label)}, false);
+    const ComponentRunsMemory found = find_components(mask.bits, {1, size[0], size[1]}, 3, workspace);
+    parallel::reduce(workspace.stream(), found.components.count, CountRoots{found.components.voxels}, roots.get());
+    counts[label] = parallel::read_back(workspace.stream(), roots.get(), 1)[0];
+  }
+  return counts;
+}
+
 template <class T>
 struct Zero {
   VOXD_HD T operator()(T) const { return T{0}; }
@@ -158,6 +182,18 @@ DeviceVolume keep_largest_connected_component(const DeviceVolume& labels, const 
     default:
       fail(Code::invalid_argument, "KeepLargestConnectedComponent: voxels of ", name_of(labels.dtype()),
            ", must be uint8, uint16 or float32");
+  }
+}
+
+std::map<int, std::int64_t> count_components(const DeviceVolume& labels, Workspace& workspace) {
+  if (labels.channels() != 1)
+    fail(Code::invalid_argument, "component count: ", labels.channels(), " channels, must be 1");
+  if (labels.empty()) return {};
+  switch (labels.dtype()) {
+    case DType::u8: return counts_of<std::uint8_t>(labels, workspace);
+    case DType::u16: return counts_of<std::uint16_t>(labels, workspace);
+    default:
+      fail(Code::invalid_argument, "component count: voxels of ", name_of(labels.dtype()), ", must be uint8 or uint16");
   }
 }
 

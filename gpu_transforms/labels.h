@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+#include <map>
 #include <optional>
 #include <vector>
 
@@ -94,5 +96,14 @@ DeviceVolume label_to_contour(const DeviceVolume& labels, Workspace& workspace);
 /// The same of images in two dimensions, held as [C,X,Y,1]: 8*x - sum of the 8 neighbours. Throws
 /// Error{invalid_argument} if there are more voxels than 1 along Z.
 DeviceVolume label_to_contour_2d(const DeviceVolume& labels, Workspace& workspace);
+
+/// The voxels of a label map that have a neighbour, of 26, with another label, or lie on the volume's border; each
+/// keeps its label, all others become 0. uint8 or uint16, which is kept; channels are label maps of their own. Output
+/// plus no scratch. Throws Error{invalid_argument} for other types.
+DeviceVolume label_boundary(const DeviceVolume& labels, Workspace& workspace);
+
+/// How many 26-connected components each label other than 0 has, of those that occur. uint8 or uint16, one channel,
+/// else Error{invalid_argument}. Scratch: as keep_largest_connected_component without applied_labels. Synchronizes.
+std::map<int, std::int64_t> count_components(const DeviceVolume& labels, Workspace& workspace);
 
 }  // namespace voxd

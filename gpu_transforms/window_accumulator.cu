@@ -28,7 +28,7 @@ struct AddRow {
   const float* predictions;
   const float* weights;
   Ring sums;
-  std::int32_t roi_x, roi_y, roi_z;
+  std::int32_t channels, roi_x, roi_y, roi_z;
   std::int32_t plane, y, z;  ///< where the window begins
   std::int32_t fresh_x, fresh_y, fresh_z;
 
@@ -42,12 +42,15 @@ struct AddRow {
       sum[i] = before + (kWeighted ? prediction[i] * weight[i] : prediction[i]);
     }
   };
+  /// Plane by plane, in each channel by channel: the weights of a plane stay in the cache for all channels.
   VOXD_HD Row row(std::int64_t r) const {
-    const std::int32_t in_y = static_cast<std::int32_t>(r % roi_y), in_x = static_cast<std::int32_t>(r / roi_y % roi_x);
-    const std::int64_t channel = r / roi_y / roi_x;
+    const std::int32_t in_y = static_cast<std::int32_t>(r % roi_y),
+                       channel = static_cast<std::int32_t>(r / roi_y % channels),
+                       in_x = static_cast<std::int32_t>(r / roi_y / channels);
     std::int32_t at = plane + in_x;
     if (at >= sums.planes) at -= sums.planes;
-    return {predictions + r * roi_z, kWeighted ? weights + (std::int64_t{in_x} * roi_y + in_y) * roi_z : nullptr,
+    return {predictions + ((std::int64_t{channel} * roi_x + in_x) * roi_y + in_y) * roi_z,
+            kWeighted ? weights + (std::int64_t{in_x} * roi_y + in_y) * roi_z : nullptr,
             sums.first + channel * sums.channel_step() + (std::int64_t{at} * sums.ny + y + in_y) * sums.nz + z,
             in_x >= fresh_x && in_y >= fresh_y ? fresh_z : roi_z};
   }
@@ -101,8 +104,6 @@ struct DivideRow {
     }
   }
 };
-
-constexpr std::int64_t kSlabBytes = std::int64_t{64} << 20;
 
 /// The affine of a grid that starts `planes` further along X.
 Affine further_along_x(Affine affine, std::int32_t planes) {
@@ -161,6 +162,7 @@ void WindowAccumulator::add(const DeviceVolume& predictions, std::int32_t window
       row = {predictions.data<float>() + i * rows * z.roi,
              weights_.empty() ? nullptr : weights_.data<float>(),
              ring,
+             channels_,
              x.roi,
              y.roi,
              z.roi,

@@ -21,6 +21,9 @@ DeviceVolume importance_map(const Int3& roi, const SlidingWindows& params, Works
 DeviceVolume gather_windows(const DeviceVolume& image, const WindowGrid& grid, std::int64_t first, std::int32_t count,
                             Workspace& workspace);
 
+/// Of a slab, which has at least one plane.
+inline constexpr std::int64_t kSlabBytes = std::int64_t{64} << 20;
+
 /// Gets some planes of a blended volume, [C,n,Y,Z] float32 with their place in the patient: those from first_x on of a
 /// grid that is `whole`.
 using SlabSink = std::function<void(const DeviceVolume& slab, std::int32_t first_x, const Geometry& whole)>;
@@ -33,7 +36,7 @@ class WindowAccumulator {
  public:
   /// `image`: what was cut, without padding. `channels` and `roi`: what the network makes of one window.
   /// Memory: a float32 volume of `channels` over the padded image, or with a sink over one window's length of it along
-  /// X and one slab (64 MiB or one plane); and the weights of a window. Throws as predicted_axes does.
+  /// X and one slab (kSlabBytes or one plane); and the weights of a window. Throws as predicted_axes does.
   WindowAccumulator(const Geometry& image, const WindowGrid& grid, const SlidingWindows& params, std::int32_t channels,
                     const Int3& roi, Workspace& workspace, SlabSink sink = {});
 

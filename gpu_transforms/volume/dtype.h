@@ -108,4 +108,7 @@ decltype(auto) visit_dtype(DType type, F&& f) {
   fail(Code::internal, "dtype: unknown value ", static_cast<int>(type));
 }
 
+/// Label maps are of these types.
+constexpr bool is_label_type(DType type) { return type == DType::u8 || type == DType::u16; }
+
 }  // namespace voxd

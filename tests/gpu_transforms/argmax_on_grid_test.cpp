@@ -148,6 +148,28 @@ TEST_CASE("labels are the same in either order of the axes, and across the ring 
   }
 }
 
+TEST_CASE("labels that are brought back by nearest neighbours are invert's, in their own type", "[argmax_on_grid]") {
+  Random random(225);
+  CAPTURE(random.seed());
+  for (int round = 0; round < 40; ++round) {
+    Geometry grid{{random.between(2, 14), random.between(2, 14), random.between(2, 14)}, random.affine()};
+    SpatialTrace trace;
+    for (int steps = random.between(0, 4); steps > 0; --steps) trace.push_back(applied(random, grid));
+    if (grid.voxels() > 20'000) continue;
+    HostVolume labels = random.labels(random.one_in(2) ? DType::u8 : DType::u16, 1, grid.size, 5, 0.3);
+    labels.geometry = grid;
+    CAPTURE(round, name_of(labels.dtype), to_string(grid.size));
+    const HostVolume result = result_on_every_backend(
+        labels, [&](const DeviceVolume& v, Workspace& w) { return invert_labels(v, trace, w); });
+    REQUIRE(result.dtype == labels.dtype);
+    Bench bench("serial", make_cpu_stream(Backend::serial));
+    const HostVolume wanted =
+        download(invert(upload(labels, bench.workspace()), trace, true, bench.workspace()), bench.workspace());
+    REQUIRE(result.geometry == wanted.geometry);
+    REQUIRE(as_floats(result) == as_floats(wanted));
+  }
+}
+
 TEST_CASE("more than 256 classes give uint16 labels", "[argmax_on_grid]") {
   Random random(222);
   const AppliedSpacing step = spacing_of(straight({6, 7, 5}, {1, 1, 3}), {2, 1.5, 1});
