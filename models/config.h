@@ -18,7 +18,7 @@ using ConfigList = std::vector<ConfigValue>;
 using ConfigMap = std::vector<std::pair<std::string, ConfigValue>>;  ///< in the file's order
 
 /// A Python object that an expression names and that voxd gives a meaning of its own: "torch.float32",
-/// "torch.device('cpu')".
+/// "torch.device('cpu')", "lambda x: x[1:]".
 struct PythonName {
   std::string name;
 };

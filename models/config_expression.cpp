@@ -271,9 +271,16 @@ class Evaluator {
   int nesting_ = 0;
 };
 
+/// A whole expression that is a function: it is kept as its text, for whoever knows the function by it.
+bool is_lambda(std::string_view text) {
+  const std::size_t start = text.find_first_not_of(" \t\n\r");
+  return start != std::string_view::npos && text.substr(start).starts_with("lambda ");
+}
+
 }  // namespace
 
 ConfigValue evaluate_expression(std::string_view text, const ExpressionScope& scope) {
+  if (is_lambda(text)) return {PythonName{std::string(text.substr(text.find("lambda")))}};
   return Evaluator(text, scope).whole();
 }
 

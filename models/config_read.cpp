@@ -1,3 +1,4 @@
+#include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
 #include <charconv>
@@ -175,13 +176,36 @@ void walk_yaml(const YAML::Node& node, Builder& builder, const std::string& name
   }
 }
 
+/// Where documents end, and nothing of what is in them.
+struct DocumentWalk final : YAML::EventHandler {
+  void OnDocumentStart(const YAML::Mark&) override {}
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnAlias(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t, const std::string&) override {}
+  void OnSequenceStart(const YAML::Mark&, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {}
+  void OnSequenceEnd() override {}
+  void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {}
+  void OnMapEnd() override {}
+};
+
+/// YAML::LoadAll would do, but of some malformed texts it makes empty documents without end.
+void require_one_document(const std::string& text, const std::string& name) {
+  std::istringstream stream(text);
+  YAML::Parser parser(stream);
+  DocumentWalk walk;
+  int documents = 0;
+  while (documents < 2 && parser.HandleNextDocument(walk)) ++documents;
+  if (documents != 1)
+    fail(Code::invalid_argument, name, ": holds ", documents == 0 ? "no" : "more than one",
+         " YAML document, expected one");
+}
+
 ConfigValue parse_yaml(std::string_view text, const std::string& name) {
   try {
-    const std::vector<YAML::Node> documents = YAML::LoadAll(std::string(text));
-    if (documents.size() != 1)
-      fail(Code::invalid_argument, name, ": holds ", documents.size(), " YAML documents, expected one");
+    require_one_document(std::string(text), name);
     Builder builder(name);
-    walk_yaml(documents.front(), builder, name);
+    walk_yaml(YAML::Load(std::string(text)), builder, name);
     return builder.take();
   } catch (const YAML::Exception& error) {
     fail(Code::invalid_argument, name, ": not YAML, line ", error.mark.line + 1, ": ", error.msg);
