@@ -32,10 +32,10 @@ struct Case {
 };
 using Cases = std::vector<Case>;
 
-/// Whether a chain runs through functions that do several steps in one pass, or step by step as the server runs a
-/// bundle's steps (models/steps).
-enum class Form { fused, served };
-inline constexpr Form kForms[] = {Form::fused, Form::served};
+/// Whether a chain runs with neighbours in one pass, as the server fuses a bundle's steps (models/fuse.h), or step by
+/// step as a bundle says it.
+enum class Form { fused, written };
+inline constexpr Form kForms[] = {Form::fused, Form::written};
 /// The words for it in a row's name.
 std::string_view name_of(Form form);
 

@@ -81,7 +81,8 @@ Written by `transforms_bench --write`; the newest section is the last.
   where Python runs under jemalloc with huge pages and `OMP_WAIT_POLICY=PASSIVE`, which is faster than MONAI as
   installed.
 - *target* is what was aimed at for images of real size, against MONAI as installed.
-- *fused* rows run several steps in one pass; *step by step* is how the server runs a bundle's steps.
+- *fused* rows run several steps in one pass, as the server does with a bundle's; *step by step* is the chain as it is
+  written.
 )";
 
 void append(const std::filesystem::path& file, const std::string& text) {
