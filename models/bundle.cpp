@@ -5,6 +5,7 @@
 #include <optional>
 #include <set>
 
+#include "models/fuse.h"
 #include "models/serving.h"
 #include "models/steps/item_steps.h"
 #include "models/steps/label_steps.h"
@@ -280,6 +281,7 @@ Bundle read_bundle(const fs::path& folder, bool cuda) {
   bundle.network_sha256 = serving.sha256;
   const NetworkOptions usual;
   bundle.warm_up_size = serving.warm_up_size.value_or(bundle.inferer->input_size().value_or(usual.warm_up_size));
+  if (serving.fuse) fuse(bundle);
   return bundle;
 }
 

@@ -45,7 +45,8 @@ std::int64_t float_bytes(std::int64_t channels, const Int3& size) {
 
 class SlidingWindowInferer final : public Inferer {
  public:
-  explicit SlidingWindowInferer(SlidingWindows windows) : params_(std::move(windows)) {}
+  explicit SlidingWindowInferer(SlidingWindows windows, bool labels = false)
+      : params_(std::move(windows)), labels_(labels) {}
 
   DeviceVolume run(const Network& network, const DeviceVolume& image, JobContext& context) const override {
     const std::int64_t total = window_grid(image.size(), params_).count();
@@ -59,13 +60,22 @@ class SlidingWindowInferer final : public Inferer {
       context.report(Stage::network, static_cast<double>(done) / static_cast<double>(total + 1));
       return prediction;
     };
-    return blend_windows(image, params_, predict, context.workspace);
+    return labels_ ? label_windows(image, params_, predict, context.workspace)
+                   : blend_windows(image, params_, predict, context.workspace);
   }
 
   PlannedVolume plan(const Network& network, const PlannedVolume& image, MemoryPlan& plan) const override {
-    PlannedVolume output(DType::f32, network.output_channels(), image.geometry(), plan);
-    plan.scratch(std::max<std::int64_t>(0, bytes_for(network, image.channels, image.size) - output.bytes()));
+    const std::int32_t classes = network.output_channels();
+    const DType label = classes > 256 ? DType::u16 : DType::u8;
+    PlannedVolume output(labels_ ? label : DType::f32, labels_ ? 1 : classes, image.geometry(), plan);
+    const Need need = need_of(network, image.channels, image.size);
+    const std::int64_t all = labels_ ? label_bytes(need, classes, output) : score_bytes(need, classes, image.size);
+    plan.scratch(std::max<std::int64_t>(0, all - output.bytes()));
     return output;
+  }
+
+  std::unique_ptr<const Inferer> labelling() const override {
+    return std::make_unique<SlidingWindowInferer>(params_, true);
   }
 
   std::optional<Int3> input_size() const override {
@@ -76,20 +86,57 @@ class SlidingWindowInferer final : public Inferer {
   std::int32_t batch() const override { return params_.sw_batch_size; }
 
  private:
-  /// With the output.
-  std::int64_t bytes_for(const Network& network, std::int32_t channels, const Int3& size) const {
+  /// What a run needs, whichever way it gives its answer.
+  struct Need {
+    WindowGrid grid;
+    bool one_batch;            ///< no sums are there yet when the network runs
+    std::int64_t predicting;   ///< the windows of one batch and the network
+    std::int64_t predictions;  ///< its answer
+    std::int64_t held;         ///< all the while: the padded image, the weights
+  };
+
+  Need need_of(const Network& network, std::int32_t channels, const Int3& size) const {
     SlidingWindows params = params_;
     params.padding = {};  // Whether such an image can be padded is found out when there is one.
-    const WindowGrid grid = window_grid(size, params);
-    const Int3 padded = grid.padded().size();
-    const std::int64_t batch = std::min<std::int64_t>(params_.sw_batch_size, grid.count());
-    const std::int64_t predicting = float_bytes(batch * channels, grid.roi()) +
-                                    checked_product({batch, network.peak_bytes(channels, grid.roi())}, "memory plan");
-    std::int64_t bytes = float_bytes(network.output_channels(), padded);
-    if (params_.mode == WindowMode::gaussian) bytes += importance_map_bytes(grid.roi());
-    if (!grid.is_padded()) return checked_sum(bytes, predicting, "memory plan");
-    bytes = checked_sum(bytes, float_bytes(channels, padded), "memory plan");
-    return checked_sum(bytes, std::max(predicting, float_bytes(network.output_channels(), size)), "memory plan");
+    Need need{window_grid(size, params), false, 0, 0, 0};
+    const Int3 roi = need.grid.roi();
+    const std::int64_t batch = std::min<std::int64_t>(params_.sw_batch_size, need.grid.count());
+    need.one_batch = batch == need.grid.count();
+    need.predictions = float_bytes(batch * network.output_channels(), roi);
+    need.predicting =
+        float_bytes(batch * channels, roi) + checked_product({batch, network.peak_bytes(channels, roi)}, "memory plan");
+    if (params_.mode == WindowMode::gaussian) need.held += importance_map_bytes(roi);
+    if (need.grid.is_padded())
+      need.held = checked_sum(need.held, float_bytes(channels, need.grid.padded().size()), "memory plan");
+    return need;
+  }
+
+  /// `sums`: from the first answer of the network on; `adding`, beside an answer; `finishing`: after the last one.
+  static std::int64_t peak_of(const Need& need, std::int64_t sums, std::int64_t adding, std::int64_t finishing) {
+    const std::int64_t later = checked_sum(sums, std::max(need.predictions + adding, finishing), "memory plan");
+    const std::int64_t network = need.one_batch ? need.predicting : checked_sum(need.predicting, sums, "memory plan");
+    return checked_sum(need.held, std::max(later, network), "memory plan");
+  }
+
+  /// With the scores of the whole image, and those of the padded one.
+  static std::int64_t score_bytes(const Need& need, std::int32_t classes, const Int3& size) {
+    const std::int64_t cut = need.grid.is_padded() ? float_bytes(classes, size) : 0;
+    return peak_of(need, float_bytes(classes, need.grid.padded().size()), 0, cut);
+  }
+
+  /// With the labels of the whole image: the scores along one window's length, and a slab of them.
+  static std::int64_t label_bytes(const Need& need, std::int32_t classes, const PlannedVolume& labels) {
+    Int3 held = need.grid.padded().size();
+    const bool one_along_x = held[0] <= need.grid.roi()[0];
+    held[0] = std::min(held[0], need.grid.roi()[0]);
+    const std::int64_t plane = float_bytes(classes, {1, labels.size[1], labels.size[2]});
+    // No more planes are ready at once than a window has, or the image.
+    const std::int64_t planes =
+        std::clamp<std::int64_t>(kSlabBytes / std::max<std::int64_t>(1, plane), 1, std::min(held[0], labels.size[0]));
+    const std::int64_t slab_labels = labels.bytes() / labels.size[0];
+    const std::int64_t slab = checked_product({planes, plane + slab_labels}, "memory plan");
+    return peak_of(need, checked_sum(float_bytes(classes, held), labels.bytes(), "memory plan"), one_along_x ? 0 : slab,
+                   slab);
   }
 
   /// With the three axes that it is made from.
@@ -98,6 +145,7 @@ class SlidingWindowInferer final : public Inferer {
   }
 
   const SlidingWindows params_;
+  const bool labels_;
 };
 
 }  // namespace

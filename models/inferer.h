@@ -22,6 +22,10 @@ class Inferer {
   /// What run() does to memory, for a network whose answer has its input's size.
   virtual PlannedVolume plan(const Network& network, const PlannedVolume& image, MemoryPlan& plan) const = 0;
 
+  /// An inferer that runs the same way and gives the index of the largest channel per voxel, [1,X,Y,Z] uint8 (uint16
+  /// above 256 channels), without the scores ever being whole; null where that gains nothing.
+  virtual std::unique_ptr<const Inferer> labelling() const { return nullptr; }
+
   /// The size of what the network is given, if that is the same for every image.
   virtual std::optional<Int3> input_size() const { return std::nullopt; }
   /// How many inputs the network is given at once, at most.

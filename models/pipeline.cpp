@@ -9,7 +9,9 @@
 
 #include "gpu_transforms/volume/checked.h"
 #include "models/bundle.h"
+#include "models/extras.h"
 #include "models/sha256.h"
+#include "models/steps/spatial_steps.h"
 
 namespace voxd {
 namespace {
@@ -111,8 +113,8 @@ class BundlePipeline final : public Pipeline {
 
   const PipelineDescription& description() const override { return bundle_.description; }
 
-  PipelineResult run(const std::vector<HostVolume>& images, JobContext& context,
-                     const HostAllocator& allocate) const override {
+  PipelineResult run(const std::vector<HostVolume>& images, JobContext& context, const HostAllocator& allocate,
+                     const Extras& extras) const override {
     check(images);
     PipelineResult result;
     StageClock clock(context, result);
@@ -138,6 +140,7 @@ class BundlePipeline final : public Pipeline {
     start_stage(Stage::post, context);
     apply(bundle_.post, spent_post_, Stage::post, dictionary, context);
     dictionary.items.clear();
+    add_extras(mask_of(dictionary), missing(extras), context.workspace, allocate, result);
     for (auto& [key, volume] : dictionary.outputs)
       result.outputs.push_back({key, download(volume, context.workspace, allocate)});
     clock.finish(Stage::post);
@@ -147,7 +150,8 @@ class BundlePipeline final : public Pipeline {
     return result;
   }
 
-  std::int64_t peak_bytes(DType dtype, std::int32_t channels, const Geometry& image) const override {
+  std::int64_t peak_bytes(DType dtype, std::int32_t channels, const Geometry& image,
+                          const Extras& extras) const override {
     MemoryPlan plan;
     PlannedDictionary dictionary;
     dictionary.items[bundle_.input_key] = {PlannedVolume(dtype, channels, image, plan), {}};
@@ -155,10 +159,25 @@ class BundlePipeline final : public Pipeline {
 
     plan_network(dictionary, plan);
     replay(bundle_.post, spent_post_, dictionary, plan);
+    dictionary.items.clear();
+    plan_extras(mask_of(dictionary), missing(extras), plan);
     return plan.peak_bytes();
   }
 
  private:
+  /// As far as the chain does not make them itself.
+  Extras missing(Extras extras) const {
+    extras.contour = extras.contour && bundle_.description.contour_key.empty();
+    return extras;
+  }
+
+  template <class Volume>
+  const Volume& mask_of(const BasicDictionary<Volume>& dictionary) const {
+    for (const auto& [key, volume] : dictionary.outputs)
+      if (key == bundle_.description.mask_key) return volume;
+    fail(Code::internal, "the chain did not save '", bundle_.description.mask_key, "'");
+  }
+
   /// Whether the images are something that this chain can be run on; the messages are what a caller reads.
   void check(const std::vector<HostVolume>& images) const {
     if (images.empty()) fail(Code::invalid_argument, "image: none was given");
@@ -207,9 +226,7 @@ class BundlePipeline final : public Pipeline {
 
   static void refuse_empty(const DeviceVolume& volume, const std::string& step, const std::string& previous) {
     if (!volume.empty()) return;
-    if (step == "CropForegroundd")
-      fail(Code::invalid_argument, "the image has no voxel > 0", previous.empty() ? "" : " after " + previous,
-           ": nothing to segment");
+    if (step == "CropForegroundd") refuse_without_foreground(previous);
     fail(Code::invalid_argument, "the image is empty after ", step);
   }
 

@@ -37,6 +37,12 @@ struct PipelineDescription {
   std::map<std::int32_t, std::string> labels;  ///< label value -> name, from metadata.json's channel_def
 };
 
+/// What a caller may want beside what the chain saves, of the label map that the chain ends with.
+struct Extras {
+  bool contour = false;     ///< its boundary, label by label, if the chain makes no contour of its own
+  bool components = false;  ///< how many connected components each label has
+};
+
 struct PipelineOutput {
   std::string key;
   HostVolume volume;  ///< uint8 or uint16 label map, or float32; on the grid that the chain ends on
@@ -46,6 +52,8 @@ struct PipelineResult {
   std::vector<PipelineOutput> outputs;
   std::array<double, kStages> stage_ms{};              ///< pre, network and post are filled in
   std::int64_t peak_bytes = 0;                         ///< of the workspace
+  std::optional<HostVolume> contour;                   ///< made for Extras::contour
+  std::map<int, std::int64_t> components;              ///< by label, of 26 neighbours, for Extras::components
   const HostVolume& at(const std::string& key) const;  ///< throws Error{not_found} naming the keys there are
 };
 
@@ -66,11 +74,12 @@ class Pipeline {
   /// from `allocate`, complete on return. Throws Error{cancelled}, Error{deadline_exceeded} between steps,
   /// Error{invalid_argument} for an image that the chain cannot take.
   virtual PipelineResult run(const std::vector<HostVolume>& images, JobContext& context,
-                             const HostAllocator& allocate = allocate_host) const = 0;
+                             const HostAllocator& allocate = allocate_host, const Extras& extras = {}) const = 0;
 
   /// Upper bound of workspace and network memory for an image on that grid, before it is run. The crop's box being
   /// unknown, it counts as the whole image. Throws Error{invalid_argument} where a step cannot take such a grid.
-  virtual std::int64_t peak_bytes(DType dtype, std::int32_t channels, const Geometry& image) const = 0;
+  virtual std::int64_t peak_bytes(DType dtype, std::int32_t channels, const Geometry& image,
+                                  const Extras& extras = {}) const = 0;
 };
 
 }  // namespace voxd

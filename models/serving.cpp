@@ -72,6 +72,7 @@ Serving read_fields(const Config& config) {
   serving.contour = params.text("contour", "");
   serving.warm_up_size = read_size(params, "warm_up_size");
   serving.warm_up_image = read_size(params, "warm_up_image");
+  serving.fuse = params.flag("fuse", true);
   serving.sha256 = params.text("sha256", "");
   const auto is_hex = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); };
   if (!serving.sha256.empty() &&

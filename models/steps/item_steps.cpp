@@ -6,12 +6,16 @@
 
 namespace voxd {
 
+bool ToFloat32::leaves(DType type) const {
+  return leaves_integers && (type == DType::u8 || type == DType::i8 || type == DType::i16 || type == DType::u16);
+}
+
 void ToFloat32::apply_to(Dictionary::Item& item, std::size_t, Workspace& workspace) const {
-  item.volume = to_float32(item.volume, workspace);
+  if (!leaves(item.volume.dtype())) item.volume = to_float32(item.volume, workspace);
 }
 
 void ToFloat32::plan_for(PlannedDictionary::Item& item, std::size_t, MemoryPlan& plan) const {
-  item.volume = as_float32(item.volume, plan);
+  if (!leaves(item.volume.dtype)) item.volume = as_float32(item.volume, plan);
 }
 
 void ToType::apply_to(Dictionary::Item& item, std::size_t index, Workspace& workspace) const {
@@ -52,7 +56,7 @@ StepPtr load_image(Params& params) {
       // Whatever the file was, a volume arrives with its channels first and an affine in RAS.
       params.ignore({"image_only", "ensure_channel_first", "simple_keys", "prune_meta_pattern", "prune_meta_sep",
                      "meta_keys", "meta_key_postfix", "overwriting", "expanduser", "affine_lps_to_ras"});
-      return std::make_unique<ToFloat32>("LoadImaged", keys_of(params));
+      return std::make_unique<ToFloat32>(keys_of(params));
     }
   params.refuse(Code::unimplemented, "reader", "'" + reader + "' is not supported");
 }

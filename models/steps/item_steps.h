@@ -10,12 +10,16 @@
 // Steps that bring items in, copy, convert and return them.
 namespace voxd {
 
-/// LoadImaged: the same values as float32.
+/// LoadImaged: the same values as float32. A chain in which somebody makes float32 of them anyway may leave integers as
+/// they are, of types that float32 holds exactly.
 class ToFloat32 final : public KeyedStep {
  public:
-  using KeyedStep::KeyedStep;
+  explicit ToFloat32(std::vector<std::string> keys, bool integers_stay = false)
+      : KeyedStep("LoadImaged", std::move(keys)), leaves_integers(integers_stay) {}
+  const bool leaves_integers;
 
  private:
+  bool leaves(DType type) const;
   void apply_to(Dictionary::Item& item, std::size_t, Workspace& workspace) const override;
   void plan_for(PlannedDictionary::Item& item, std::size_t, MemoryPlan& plan) const override;
 };

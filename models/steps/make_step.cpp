@@ -6,8 +6,8 @@ namespace {
 const StepFactories& table() {
   static const StepFactories entries = [] {
     StepFactories all;
-    for (const StepFactories& family :
-         {intensity_factories(), spatial_factories(), pad_factories(), label_factories(), item_factories()})
+    for (const StepFactories& family : {intensity_factories(), spatial_factories(), pad_factories(), label_factories(),
+                                        item_factories(), lambda_factories()})
       all.insert(family.begin(), family.end());
     return all;
   }();

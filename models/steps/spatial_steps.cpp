@@ -5,53 +5,18 @@
 #include <limits>
 #include <optional>
 
+#include "gpu_transforms/argmax_on_grid.h"
 #include "gpu_transforms/axis_moves.h"
 #include "gpu_transforms/scratch.h"
+#include "models/steps/spatial_plans.h"
 #include "models/steps/step_factories.h"
 
 namespace voxd {
-namespace {
 
-PlannedVolume plan_resize(const PlannedVolume& volume, const Resize& params, MemoryPlan& plan) {
-  const Geometry result = resized(volume.geometry(), params);
-  PlannedVolume input = as_float32(volume, plan);
-  if (result.size == volume.size) return input;
-  if (!smooths(volume.size, params)) return {DType::f32, volume.channels, result, plan};
-  const PlannedVolume smoothed(DType::f32, volume.channels, volume.geometry(), plan);
-  plan.scratch(checked_sum(smoothed.bytes(), gaussian_kernels_bytes(volume.size), "memory plan"));
-  input = {};
-  return {DType::f32, volume.channels, result, plan};
+void refuse_without_foreground(const std::string& previous) {
+  fail(Code::invalid_argument, "the image has no voxel > 0", previous.empty() ? "" : " after " + previous,
+       ": nothing to segment");
 }
-
-PlannedVolume plan_resample(const PlannedVolume& volume, const Geometry& target, MemoryPlan& plan) {
-  if (same_grid(volume.geometry(), target)) return as_float32(volume, plan);
-  const auto scratch = plan.allocate(resample_scratch_bytes(volume.dtype, volume.channels, volume.geometry(), target));
-  return {DType::f32, volume.channels, target, plan};
-}
-
-/// The size before one transform of a trace, and the volume that undoing it makes.
-struct PlanUndo {
-  const PlannedVolume& volume;
-  MemoryPlan& plan;
-
-  PlannedVolume operator()(const AppliedOrientation& applied) const { return same_type(applied.before); }
-  PlannedVolume operator()(const AppliedCrop& applied) const { return same_type(applied.before); }
-  PlannedVolume operator()(const AppliedPad& applied) const { return same_type(applied.before); }
-  PlannedVolume operator()(const AppliedResize& applied) const {
-    if (applied.before.size == volume.size) return volume;
-    const PlannedVolume input = as_float32(volume, plan);
-    return {DType::f32, volume.channels, applied.before, plan};
-  }
-  PlannedVolume operator()(const AppliedSpacing& applied) const {
-    PlannedVolume on_grid = volume;
-    on_grid.size = applied.after.size;
-    on_grid.affine = applied.after.affine;
-    return plan_resample(on_grid, applied.before, plan);
-  }
-  PlannedVolume same_type(const Geometry& grid) const { return {volume.dtype, volume.channels, grid, plan}; }
-};
-
-}  // namespace
 
 void Orientationd::apply_to(Dictionary::Item& item, std::size_t, Workspace& workspace) const {
   const Geometry before = item.volume.geometry();
@@ -153,7 +118,7 @@ void CropForegroundd::apply(Dictionary& dictionary, JobContext& context) const {
   }
 }
 
-Int3 CropForegroundd::largest(const Int3& size) const {
+Int3 largest_crop(const Int3& size, const CropForeground& params) {
   Int3 result{};
   for (std::size_t axis = 0; axis < 3; ++axis) {
     const int margin = params.margin[params.margin.size() == 1 ? 0 : axis];
@@ -161,7 +126,7 @@ Int3 CropForegroundd::largest(const Int3& size) const {
     std::int64_t extent = std::int64_t{size[axis]} + (params.allow_smaller ? 0 : 2 * std::int64_t{margin});
     extent = (extent + divisor - 1) / divisor * divisor;
     if (extent > std::numeric_limits<std::int32_t>::max())
-      fail(Code::invalid_argument, name(), ": an axis of ", extent, " voxels");
+      fail(Code::invalid_argument, "CropForegroundd: an axis of ", extent, " voxels");
     result[axis] = static_cast<std::int32_t>(extent);
   }
   return result;
@@ -173,7 +138,7 @@ void CropForegroundd::plan(PlannedDictionary& dictionary, MemoryPlan& plan) cons
   for (const std::string& key : keys()) {
     PlannedDictionary::Item& item = dictionary.at(key);
     const Geometry before = item.volume.geometry();
-    const Int3 after = largest(before.size);
+    const Int3 after = largest_crop(before.size, params);
     item.trace.push_back(AppliedCrop{before, Box{{0, 0, 0}, after}});
     item.volume = PlannedVolume(item.volume.dtype, item.volume.channels, {after, before.affine}, plan);
   }
@@ -182,7 +147,10 @@ void CropForegroundd::plan(PlannedDictionary& dictionary, MemoryPlan& plan) cons
 void Invertd::apply(Dictionary& dictionary, JobContext& context) const {
   for (std::size_t i = 0; i < keys().size(); ++i) {
     Dictionary::Item& item = dictionary.at(keys()[i]);
-    item.volume = invert(item.volume, dictionary.at(orig_keys[i]).trace, nearest_interp[i], context.workspace);
+    const SpatialTrace& trace = dictionary.at(orig_keys[i]).trace;
+    item.volume = nearest_interp[i] && is_label_type(item.volume.dtype())
+                      ? invert_labels(item.volume, trace, context.workspace)
+                      : invert(item.volume, trace, nearest_interp[i], context.workspace);
     item.trace.clear();
   }
 }
@@ -193,8 +161,7 @@ void Invertd::plan(PlannedDictionary& dictionary, MemoryPlan& plan) const {
     const SpatialTrace trace = dictionary.at(orig_keys[i]).trace;
     // The caller's copy of the volume lives until the whole of it is undone.
     PlannedVolume volume = item.volume;
-    for (auto applied = trace.rbegin(); applied != trace.rend(); ++applied)
-      volume = std::visit(PlanUndo{volume, plan}, *applied);
+    for (auto applied = trace.rbegin(); applied != trace.rend(); ++applied) volume = plan_undo(*applied, volume, plan);
     item.volume = volume;
     item.trace.clear();
   }

@@ -10,6 +10,10 @@
 // Steps that move voxels to another grid, and back. Parameters are public: a pass that fuses neighbours reads them.
 namespace voxd {
 
+/// Throws Error{invalid_argument}: nothing was left of an image by a crop to its foreground, after that step (empty: it
+/// was the first).
+[[noreturn]] void refuse_without_foreground(const std::string& previous);
+
 class Orientationd final : public KeyedStep {
  public:
   Orientationd(std::vector<std::string> keys, OrientationParams parameters)
@@ -67,11 +71,10 @@ class CropForegroundd final : public Step {
   std::vector<std::string> reads() const override;
   void apply(Dictionary& dictionary, JobContext& context) const override;
   void plan(PlannedDictionary& dictionary, MemoryPlan& plan) const override;
-
- private:
-  /// The largest box there can be.
-  Int3 largest(const Int3& size) const;
 };
+
+/// The largest that a crop of an image of that size to its foreground can be.
+Int3 largest_crop(const Int3& size, const CropForeground& params);
 
 /// Takes its keys back through the trace of another item.
 class Invertd final : public Step {

@@ -21,6 +21,7 @@ StepFactories spatial_factories();
 StepFactories pad_factories();
 StepFactories label_factories();
 StepFactories item_factories();
+StepFactories lambda_factories();
 
 /// Every dictionary transform has `keys` and `allow_missing_keys`. A key that is missing is found when the chain is put
 /// together.

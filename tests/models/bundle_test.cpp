@@ -53,7 +53,7 @@ TEST_CASE("a bundle's description comes from its three files", "[bundle]") {
   REQUIRE(bundle.description.outputs.size() == 1);
   CHECK(bundle.description.outputs[0].name == "MASK");
   CHECK(bundle.pre.size() == 3);
-  CHECK(bundle.post.size() == 5);
+  CHECK(bundle.post.size() == 4);  // Invertd and AsDiscreted are one step
 }
 
 TEST_CASE("without metadata and serving files a bundle still has tensors to call it with", "[bundle]") {

@@ -1,5 +1,6 @@
 #include "models/inferer.h"
 
+#include "gpu_transforms/labels.h"
 #include "gpu_transforms/windows.h"
 #include "models/bundle.h"
 #include "tests/gpu_transforms/streams.h"
@@ -212,6 +213,34 @@ TEST_CASE("the memory that sliding windows state is what they then need, or up t
       CHECK(plan.peak_bytes() >= measured);
       CHECK(static_cast<double>(plan.peak_bytes()) <= 1.2 * static_cast<double>(measured));
     }
+}
+
+TEST_CASE("an inferer that labels gives the argmax, in the memory that it states", "[inferer][memory]") {
+  const std::string gaussian = R"({"_target_": "SlidingWindowInferer", "roi_size": [16, 64, 24], "mode": "gaussian"})";
+  for (const std::string& json : {std::string(windows), gaussian})
+    for (const Int3& size : {Int3{60, 70, 50}, Int3{150, 60, 70}, Int3{10, 70, 50}}) {
+      CAPTURE(json, to_string(size));
+      const ThresholdNetwork network(0.5f);
+      const auto inferer = inferer_of(json), labelling = inferer->labelling();
+      REQUIRE(labelling);
+      Rig rig;
+      const DeviceVolume image = upload(ramp(size), rig.workspace);
+      const HostVolume wanted =
+          download(argmax(inferer->run(network, image, rig.context), rig.workspace), rig.workspace);
+      MemoryPlan plan;
+      const PlannedVolume planned(DType::f32, 1, {size, identity_affine()}, plan);
+      const PlannedVolume output = labelling->plan(network, planned, plan);
+      CHECK(output.dtype == DType::u8);
+      rig.workspace.reset_peak();
+      const HostVolume got = download(labelling->run(network, image, rig.context), rig.workspace);
+      rig.stream->synchronize();
+      CHECK(std::ranges::equal(got.voxels.bytes(), wanted.voxels.bytes()));
+      CHECK(got.geometry == wanted.geometry);
+      const std::int64_t measured = rig.workspace.peak_bytes();
+      CHECK(plan.peak_bytes() >= measured);
+      CHECK(static_cast<double>(plan.peak_bytes()) <= 1.2 * static_cast<double>(measured));
+    }
+  CHECK_FALSE(inferer_of(R"({"_target_": "SimpleInferer"})")->labelling());
 }
 
 TEST_CASE("a network is warmed up on windows where their size is known", "[inferer][bundle]") {

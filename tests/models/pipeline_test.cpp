@@ -292,3 +292,35 @@ TEST_CASE("a network file that is absent, changed or broken keeps the pipeline f
   write_file(pinned.path / "models" / "model.ts", "abc");
   CHECK_THAT(message_of([&] { Pipeline::load(pinned.path); }), Contains("cannot be loaded as TorchScript"));
 }
+
+TEST_CASE("a contour that the chain does not make is made of its label map, and components are counted", "[pipeline]") {
+  const BundleFolder plain(chain_config(load_step, argmax_step + R"(,{"_target_": "SaveImaged", "keys": "pred"})"));
+  const auto pipeline = load(plain, std::make_shared<ThresholdNetwork>(50.0f));
+  const Extras extras{.contour = true, .components = true};
+  for (const StreamKind& kind : cpu_streams()) {
+    CAPTURE(kind.name);
+    Rig rig(kind.make(), 0, true);
+    const PipelineResult result = pipeline->run(images_of(ball()), rig.context, allocate_host, extras);
+    REQUIRE(result.contour);
+    const auto mask = result.at("pred").as<std::uint8_t>(), contour = result.contour->as<std::uint8_t>();
+    CHECK(result.contour->geometry == result.at("pred").geometry);
+    const auto count = [](auto voxels) { return std::count(voxels.begin(), voxels.end(), 1); };
+    CHECK(count(contour) > 0);
+    CHECK(count(contour) < count(mask));
+    CHECK(contour[(20 * 36 + 18) * 20 + 10] == 0);  // the ball's middle
+    CHECK(result.components == std::map<int, std::int64_t>{{1, 2}});
+    CHECK(result.peak_bytes <= pipeline->peak_bytes(DType::i16, 1, ball().geometry, extras));
+  }
+  Rig rig;
+  const PipelineResult without = pipeline->run(images_of(ball()), rig.context);
+  CHECK_FALSE(without.contour);
+  CHECK(without.components.empty());
+}
+
+TEST_CASE("a chain that makes a contour of its own keeps it", "[pipeline]") {
+  const BundleFolder bundle;
+  Rig rig;
+  const PipelineResult result = load(bundle)->run(images_of(ball()), rig.context, allocate_host, {.contour = true});
+  CHECK_FALSE(result.contour);
+  CHECK(result.at("contour").dtype == DType::u8);
+}

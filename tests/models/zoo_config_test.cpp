@@ -1,11 +1,10 @@
 #include <algorithm>
-#include <cstdlib>
-#include <iostream>
 #include <map>
 
 #include "models/bundle.h"
 #include "models/config.h"
 #include "tests/models/fixtures.h"
+#include "tests/models/zoo.h"
 #include "tests/support/catch.h"
 
 using namespace voxd;
@@ -14,18 +13,6 @@ using Catch::Matchers::Contains;
 namespace fs = std::filesystem;
 
 namespace {
-
-fs::path zoo() {
-  const char* set = std::getenv("VOXD_ZOO_DIR");
-  return set ? fs::path(set) : fs::path(VOXD_ZOO_DIR);
-}
-
-/// Says so, in the form that scripts/test counts, where the zoo is absent.
-bool skipped(const std::string& test) {
-  if (fs::is_directory(zoo())) return false;
-  std::cout << "SKIPPED: " << test << ": there is no folder " << zoo() << " (VOXD_ZOO_DIR)\n";
-  return true;
-}
 
 Config read_inference(const fs::path& bundle) {
   for (const char* file : {"inference.json", "inference.yaml"})
@@ -38,10 +25,10 @@ Config read_inference(const fs::path& bundle) {
 }  // namespace
 
 TEST_CASE("each real bundle of the zoo is read, or refused for what it needs and voxd does not have", "[zoo]") {
-  if (skipped("each real bundle of the zoo is read, or refused for what it needs and voxd does not have")) return;
+  if (zoo_is_absent("each real bundle of the zoo is read, or refused for what it needs and voxd does not have")) return;
   // What stands in the way of each, first thing met; nothing does where it is empty.
   const std::map<std::string, std::string> reasons{
-      {"brats_mri_segmentation", "postprocessing.transforms"},
+      {"brats_mri_segmentation", ""},
       {"endoscopic_tool_segmentation", "preprocessing.transforms[1].channel_dim: -1 is not supported"},
       {"lung_nodule_ct_detection", "the bundle's own Python code"},
       {"multi_organ_segmentation", ""},
@@ -78,7 +65,7 @@ TEST_CASE("each real bundle of the zoo is read, or refused for what it needs and
 }
 
 TEST_CASE("the parts of the zoo's configs that a server reaches resolve", "[zoo]") {
-  if (skipped("the parts of the zoo's configs that a server reaches resolve")) return;
+  if (zoo_is_absent("the parts of the zoo's configs that a server reaches resolve")) return;
   for (const auto& entry : fs::directory_iterator(zoo())) {
     if (!fs::is_directory(entry.path() / "configs")) continue;
     CAPTURE(entry.path().filename().string());
@@ -93,7 +80,7 @@ TEST_CASE("the parts of the zoo's configs that a server reaches resolve", "[zoo]
 }
 
 TEST_CASE("values behind expressions of real bundles are the ones that MONAI computes", "[zoo]") {
-  if (skipped("values behind expressions of real bundles are the ones that MONAI computes")) return;
+  if (zoo_is_absent("values behind expressions of real bundles are the ones that MONAI computes")) return;
   const Config body = read_inference(zoo() / "wholeBody_ct_segmentation");
   CHECK(to_text(body.resolve("preprocessing::transforms::4::pixdim")) == "[1.5, 1.5, 1.5]");
   CHECK(to_text(body.resolve("inferer::overlap")) == "0.25");
