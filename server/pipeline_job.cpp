@@ -6,8 +6,8 @@
 
 namespace voxd {
 
-PipelineJob::PipelineJob(std::shared_ptr<const Model> model, Statistics& statistics)
-    : model_(std::move(model)), statistics_(statistics) {}
+PipelineJob::PipelineJob(std::shared_ptr<const Model> model, Statistics& statistics, const Extras& extras)
+    : model_(std::move(model)), statistics_(statistics), extras_(extras) {}
 
 double PipelineJob::ms_since(Clock::time_point start) {
   return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
@@ -52,14 +52,14 @@ PipelineResult PipelineJob::run_pipeline(const std::vector<HostVolume>& images, 
   JobContext context{workspace, deadline, cancel, [this](Stage stage, double fraction) {
                        report({stage, fraction, 0});
                      }};
-  return model_->pipeline->run(images, context, resources.staging);
+  return model_->pipeline->run(images, context, resources.staging, extras_);
 }
 
 void PipelineJob::check_memory(const std::vector<HostVolume>& images, const WorkerResources& resources) const {
   if (resources.budget_bytes == 0 || images.empty()) return;
   std::int32_t channels = 0;
   for (const HostVolume& image : images) channels += image.channels;
-  const std::int64_t peak = model_->pipeline->peak_bytes(images[0].dtype, channels, images[0].geometry);
+  const std::int64_t peak = model_->pipeline->peak_bytes(images[0].dtype, channels, images[0].geometry, extras_);
   if (peak > resources.budget_bytes)
     fail(Code::resource_exhausted, "image of ", to_string(images[0].geometry.size), " voxels: needs up to ", peak,
          " bytes of working memory, at most ", resources.budget_bytes, " (--budget-bytes)");

@@ -21,8 +21,9 @@ class PipelineJob : public Job {
   void queued_at(int position) noexcept final;
 
  protected:
-  /// `statistics` must outlive the job. The time in the queue counts from here.
-  PipelineJob(std::shared_ptr<const Model> model, Statistics& statistics);
+  /// `statistics` must outlive the job. `extras`: what encode() will need of the pipeline beside what its chain saves.
+  /// The time in the queue counts from here.
+  PipelineJob(std::shared_ptr<const Model> model, Statistics& statistics, const Extras& extras = {});
 
   const Model& model() const { return *model_; }
   const StageTimes& stage_ms() const { return stage_ms_; }
@@ -50,6 +51,7 @@ class PipelineJob : public Job {
 
   const std::shared_ptr<const Model> model_;
   Statistics& statistics_;
+  const Extras extras_;
   const Clock::time_point created_ = Clock::now();
   StageTimes stage_ms_{};
 };

@@ -26,8 +26,6 @@ SegmentationOptions checked_options(const v1::Options& asked, const PipelineDesc
   const SegmentationOptions options{!asked.omit_mask(), asked.contour(), asked.preview(), asked.report()};
   if (!options.mask && !options.contour && !options.preview && !options.report)
     fail(Code::invalid_argument, "options: no result is asked for");
-  if (options.contour && description.contour_key.empty())
-    fail(Code::invalid_argument, "options.contour: model '", description.name, "' makes no contour");
   if (options.preview && !description.ends_on_input_grid)
     fail(Code::failed_precondition, "options.preview: model '", description.name,
          "' answers on another grid than the image's, its chain does not end with Invertd");

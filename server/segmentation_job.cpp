@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "server/decode/image.h"
+#include "server/encode/label_map.h"
 #include "server/encode/nifti.h"
 #include "server/encode/preview.h"
 #include "server/encode/report.h"
@@ -24,7 +25,10 @@ std::vector<std::byte> bytes_of(const std::string& text) {
 
 SegmentationJob::SegmentationJob(SegmentationRequest request, std::shared_ptr<JobListener<SegmentationResult>> listener,
                                  Statistics& statistics)
-    : PipelineJob(request.model, statistics), request_(std::move(request)), listener_(std::move(listener)) {
+    : PipelineJob(request.model, statistics,
+                  {.contour = request.options.contour, .components = request.options.report}),
+      request_(std::move(request)),
+      listener_(std::move(listener)) {
   for (const StagedPart& part : request_.parts) bytes += static_cast<std::int64_t>(part.bytes.size());
 }
 
@@ -46,14 +50,21 @@ void SegmentationJob::encode(const std::vector<HostVolume>& images, PipelineResu
   const HostVolume& mask = result.at(description.mask_key);
   if (wanted.mask) add(ResultKind::mask, kGzip, encode_nifti_gz(mask));
   check();
-  if (wanted.contour) add(ResultKind::contour, kGzip, encode_nifti_gz(result.at(description.contour_key)));
+  if (wanted.contour)
+    add(ResultKind::contour, kGzip,
+        encode_nifti_gz(description.contour_key.empty() ? result.contour.value() : result.at(description.contour_key)));
   check();
-  if (wanted.preview) add(ResultKind::preview, kPng, encode_preview_png(images[0], mask));
+  if (!wanted.preview && !wanted.report) return;
+  const bool is_label_map = is_label_type(mask.dtype);
+  const HostVolume nearest = is_label_map ? HostVolume{} : nearest_labels(mask);
+  const HostVolume& labels = is_label_map ? mask : nearest;
+  if (wanted.preview) add(ResultKind::preview, kPng, encode_preview_png(images[0], labels));
   check();
-  if (wanted.report) add(ResultKind::report, kJson, bytes_of(report_of(images[0], mask, start)));
+  if (wanted.report) add(ResultKind::report, kJson, bytes_of(report_of(images[0], labels, result.components, start)));
 }
 
 std::string SegmentationJob::report_of(const HostVolume& image, const HostVolume& mask,
+                                       const std::map<int, std::int64_t>& components,
                                        Clock::time_point encode_start) const {
   Report report;
   report.request_id = request_.request_id;
@@ -63,6 +74,8 @@ std::string SegmentationJob::report_of(const HostVolume& image, const HostVolume
   report.input = image.geometry;
   report.input_dtype = image.dtype;
   report.labels = label_statistics(mask, model().pipeline->description().labels);
+  for (LabelStatistics& label : report.labels)
+    if (const auto count = components.find(label.label); count != components.end()) label.components = count->second;
   StageTimes times = stage_ms();
   times[static_cast<std::size_t>(Stage::encode)] = ms_since(encode_start);
   for (int i = 0; i < kStages; ++i)

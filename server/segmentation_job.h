@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -58,7 +59,8 @@ class SegmentationJob final : public PipelineJob {
   void report(const JobProgress& progress) noexcept override;
 
   void add(ResultKind kind, std::string_view media_type, std::vector<std::byte> bytes_of_file);
-  std::string report_of(const HostVolume& image, const HostVolume& mask, Clock::time_point encode_start) const;
+  std::string report_of(const HostVolume& image, const HostVolume& mask, const std::map<int, std::int64_t>& components,
+                        Clock::time_point encode_start) const;
 
   SegmentationRequest request_;
   const std::shared_ptr<JobListener<SegmentationResult>> listener_;

@@ -31,6 +31,22 @@ struct Sums {
   }
 };
 
+/// The box around the corners of the box of voxels, each of which reaches half a voxel beyond its centre.
+void place(const VoxelBox& box, const Affine& affine, LabelStatistics& statistics) {
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  statistics.start_mm = {infinity, infinity, infinity};
+  statistics.end_mm = {-infinity, -infinity, -infinity};
+  for (int corner = 0; corner < 8; ++corner) {
+    Vec3 at{};
+    for (int axis = 0; axis < 3; ++axis) at[axis] = (corner >> axis & 1 ? box.end[axis] : box.start[axis]) - 0.5;
+    const Vec3 mm = voxd::apply(affine, at);
+    for (int axis = 0; axis < 3; ++axis) {
+      statistics.start_mm[axis] = std::min(statistics.start_mm[axis], mm[axis]);
+      statistics.end_mm[axis] = std::max(statistics.end_mm[axis], mm[axis]);
+    }
+  }
+}
+
 LabelStatistics statistics_of(int label, std::string name, const Sums& sums, const Affine& affine) {
   LabelStatistics statistics;
   statistics.label = label;
@@ -39,6 +55,7 @@ LabelStatistics statistics_of(int label, std::string name, const Sums& sums, con
   if (sums.voxels == 0) return statistics;
   statistics.ml = static_cast<double>(sums.voxels) * voxel_volume_mm3(affine) / 1000;
   statistics.box = VoxelBox{sums.start, sums.end};
+  place(*statistics.box, affine, statistics);
   Vec3 mean{};
   for (int axis = 0; axis < 3; ++axis)
     mean[axis] = static_cast<double>(sums.index_sum[axis]) / static_cast<double>(sums.voxels);
@@ -47,12 +64,17 @@ LabelStatistics statistics_of(int label, std::string name, const Sums& sums, con
 }
 
 Json to_json(const LabelStatistics& statistics) {
-  Json json{
-      {"label", statistics.label}, {"name", statistics.name}, {"voxels", statistics.voxels}, {"ml", statistics.ml}};
+  Json json{{"label", statistics.label},
+            {"name", statistics.name},
+            {"voxels", statistics.voxels},
+            {"ml", statistics.ml},
+            {"components", statistics.components}};
   json["bounding_box_voxels"] = nullptr;
+  json["bounding_box_mm"] = nullptr;
   json["centroid_mm"] = nullptr;
   if (statistics.box) {
     json["bounding_box_voxels"] = Json{{"start", statistics.box->start}, {"end", statistics.box->end}};
+    json["bounding_box_mm"] = Json{{"start", statistics.start_mm}, {"end", statistics.end_mm}};
     json["centroid_mm"] = statistics.centroid_mm;
   }
   return json;

@@ -23,9 +23,11 @@ struct LabelStatistics {
   int label = 0;
   std::string name;  ///< empty: the model does not name it
   std::int64_t voxels = 0;
+  std::int64_t components = 0;  ///< connected by 26 neighbours; label_statistics does not count them
   double ml = 0;
   std::optional<VoxelBox> box;  ///< empty: no voxel has the label
-  Vec3 centroid_mm{};           ///< RAS+; meaningless without a voxel
+  Vec3 start_mm{}, end_mm{};    ///< RAS+, the box along the patient's axes around the whole of those voxels
+  Vec3 centroid_mm{};           ///< RAS+; the three are meaningless without a voxel
 };
 
 /// Statistics of every label above 0 that `names` holds or the mask contains, by rising label. `mask` is u8 or u16, one

@@ -43,6 +43,13 @@ TEST_CASE("a box of one label is counted, measured and placed in an oblique volu
   REQUIRE(brain.box == box);
   const Vec3 expected = voxd::apply(oblique, {4, 5.5, 17});
   for (std::size_t axis = 0; axis < 3; ++axis) REQUIRE(brain.centroid_mm[axis] == Approx(expected[axis]));
+  // 0.6 x - 0.8 y + 0.3 z + 10 and so on, from the corners of the voxels 1.5..6.5, 2.5..8.5, 3.5..30.5.
+  const Vec3 start{0.6 * 1.5 - 0.8 * 8.5 + 0.3 * 3.5 + 10, 0.8 * 1.5 + 0.6 * 2.5 - 20, 2 * 3.5 + 30};
+  const Vec3 end{0.6 * 6.5 - 0.8 * 2.5 + 0.3 * 30.5 + 10, 0.8 * 6.5 + 0.6 * 8.5 - 20, 2 * 30.5 + 30};
+  for (std::size_t axis = 0; axis < 3; ++axis) {
+    REQUIRE(brain.start_mm[axis] == Approx(start[axis]));
+    REQUIRE(brain.end_mm[axis] == Approx(end[axis]));
+  }
 }
 
 TEST_CASE("labels are told apart, named or not, present or not", "[encode][report]") {
@@ -109,9 +116,12 @@ TEST_CASE("the report says what was done in JSON that a parser reads", "[encode]
   REQUIRE(json["labels"][0]["ml"].get<double>() == Approx(0.027));
   REQUIRE(json["labels"][0]["bounding_box_voxels"]["start"] == nlohmann::json{1, 2, 3});
   REQUIRE(json["labels"][0]["bounding_box_voxels"]["end"] == nlohmann::json{4, 5, 6});
+  REQUIRE(json["labels"][0]["bounding_box_mm"]["start"] == nlohmann::json{0.5, 1.5, 2.5});
+  REQUIRE(json["labels"][0]["bounding_box_mm"]["end"] == nlohmann::json{3.5, 4.5, 5.5});
   REQUIRE(json["labels"][0]["centroid_mm"] == nlohmann::json{2.0, 3.0, 4.0});
   REQUIRE(json["labels"][1]["voxels"] == 0);
   REQUIRE(json["labels"][1]["bounding_box_voxels"].is_null());
+  REQUIRE(json["labels"][1]["bounding_box_mm"].is_null());
   REQUIRE(json["labels"][1]["centroid_mm"].is_null());
   REQUIRE(json["stages_ms"].size() == 6);
   REQUIRE(json["stages_ms"]["network"] == 3.0);

@@ -34,7 +34,7 @@ FakePipeline::FakePipeline() {
 }
 
 PipelineResult FakePipeline::run(const std::vector<HostVolume>& images, JobContext& context,
-                                 const HostAllocator& allocate) const {
+                                 const HostAllocator& allocate, const Extras& extras) const {
   ++runs;
   context.check();
   context.report(Stage::pre, 0);
@@ -50,11 +50,14 @@ PipelineResult FakePipeline::run(const std::vector<HostVolume>& images, JobConte
   result.outputs.push_back(
       {"contour", mapped<std::uint8_t>(image, geometry, allocate, [](float v) { return v > 1.5f; })});
   result.outputs.push_back({"scaled", mapped<float>(image, geometry, allocate, [](float v) { return 2 * v; })});
+  if (extras.contour && description_.contour_key.empty())
+    result.contour = mapped<std::uint8_t>(image, geometry, allocate, [](float) { return 1; });
+  if (extras.components) result.components = {{1, 3}};
   result.stage_ms[static_cast<std::size_t>(Stage::network)] = 1;
   return result;
 }
 
-std::int64_t FakePipeline::peak_bytes(DType, std::int32_t channels, const Geometry& image) const {
+std::int64_t FakePipeline::peak_bytes(DType, std::int32_t channels, const Geometry& image, const Extras&) const {
   return 8 * channels * image.voxels();
 }
 

@@ -37,16 +37,17 @@ class Gate {
 };
 
 /// A pipeline without a network: the mask is 1 where the image is above 0.5, the contour is 1 where it is above 1.5; a
-/// third output "SCALED" is float32, twice the image. Thread rule: Pipeline's; the members that are not atomic are set
-/// before a server has it.
+/// third output "SCALED" is float32, twice the image. Where contour_key is empty, a contour that is asked for is all 1.
+/// Thread rule: Pipeline's; the members that are not atomic are set before a server has it.
 class FakePipeline : public Pipeline {
  public:
   FakePipeline();
 
   const PipelineDescription& description() const override { return description_; }
-  PipelineResult run(const std::vector<HostVolume>& images, JobContext& context,
-                     const HostAllocator& allocate) const override;
-  std::int64_t peak_bytes(DType dtype, std::int32_t channels, const Geometry& image) const override;
+  PipelineResult run(const std::vector<HostVolume>& images, JobContext& context, const HostAllocator& allocate,
+                     const Extras& extras) const override;
+  std::int64_t peak_bytes(DType dtype, std::int32_t channels, const Geometry& image,
+                          const Extras& extras) const override;
 
   PipelineDescription description_;
   /// Passed in the network stage, where there is one.

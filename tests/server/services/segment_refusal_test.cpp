@@ -90,13 +90,6 @@ TEST_CASE("an Open that cannot be served is refused before any chunk") {
   CHECK_THAT(status.error_message(), Contains(text));
 }
 
-TEST_CASE("a contour is refused for a model that makes none") {
-  const ServerFixture server({}, [](FakePipeline& fake) { fake.description_.contour_key.clear(); });
-  const SegmentOutcome outcome = refused(server, open_for(small_image()));
-  CHECK(outcome.status.error_code() == grpc::StatusCode::INVALID_ARGUMENT);
-  CHECK_THAT(outcome.status.error_message(), Contains("options.contour"));
-}
-
 TEST_CASE("a preview is refused where the chain does not end on the image's grid") {
   const ServerFixture server({}, [](FakePipeline& fake) { fake.description_.ends_on_input_grid = false; });
   const std::string image = small_image();

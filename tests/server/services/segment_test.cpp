@@ -40,6 +40,16 @@ TEST_CASE("a segmented image comes back as mask, contour and report with progres
   CHECK_THAT(outcome.results.at(v1::Result::REPORT), Contains("\"fake\""));
 }
 
+TEST_CASE("a model that makes no contour has one made of its mask, and components are in the report") {
+  const ServerFixture server({}, [](FakePipeline& fake) { fake.description_.contour_key.clear(); });
+  const std::string image = small_image();
+  const SegmentOutcome outcome = segment(server.channel, open_for(image), image);
+  REQUIRE(outcome.status.ok());
+  const std::string contour = unzipped(outcome.results.at(v1::Result::CONTOUR));
+  CHECK(std::count(contour.begin() + 352, contour.end(), '\1') == 24);
+  CHECK_THAT(outcome.results.at(v1::Result::REPORT), Contains("\"components\": 3"));
+}
+
 TEST_CASE("only what is asked for comes back, in the header's order") {
   const ServerFixture server;
   const std::string image = small_image();
