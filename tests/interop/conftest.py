@@ -6,13 +6,13 @@ from support import Server
 
 @pytest.fixture
 def start_server(tmp_path):
-    """start_server(*models, options=()) gives a running voxd, which is stopped at the end of the test and must then exit with 0."""
+    """start_server(*models, **more), with support.Server's arguments, gives a running voxd, which is stopped at the end of the test and must then exit with 0."""
     servers = []
 
-    def start(*models, options=()):
+    def start(*models, **more):
         folder = tmp_path / f"server-{len(servers)}"
         folder.mkdir()
-        servers.append(Server(folder, *models, options=options))
+        servers.append(Server(folder, *models, **more))
         return servers[-1]
 
     yield start
@@ -24,8 +24,8 @@ def start_module_server(tmp_path_factory):
     """The same for a server that all tests of a file share."""
     servers = []
 
-    def start(*models, options=()):
-        servers.append(Server(tmp_path_factory.mktemp("server"), *models, options=options))
+    def start(*models, **more):
+        servers.append(Server(tmp_path_factory.mktemp("server"), *models, **more))
         return servers[-1]
 
     yield start

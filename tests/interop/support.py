@@ -29,14 +29,14 @@ def wait_until(condition, what, seconds=60):
 class Server:
     """One voxd on a free port of this machine, ready when the constructor returns."""
 
-    def __init__(self, folder, *models, options=()):
+    def __init__(self, folder, *models, options=(), repository=ZOO):
         self.log_file = folder / "voxd.log"
         port_file = folder / "port"
         port_file.unlink(missing_ok=True)
         names = [word for model in models for word in ("--model", model)]
         with open(self.log_file, "w") as log:
             self.process = subprocess.Popen(
-                [BIN / "voxd", "--model-repository", ZOO, *names, "--device", "cpu", "--address", "127.0.0.1:0",
+                [BIN / "voxd", "--model-repository", repository, *names, "--device", "cpu", "--address", "127.0.0.1:0",
                  "--port-file", port_file, *options], stdout=log, stderr=log)
         try:
             wait_until(lambda: port_file.exists() or self.ended(), "voxd names its port", START_S)
