@@ -47,20 +47,18 @@ void SegmentationJob::encode(const std::vector<HostVolume>& images, PipelineResu
   const Clock::time_point start = Clock::now();
   const SegmentationOptions& wanted = request_.options;
   const PipelineDescription& description = model().pipeline->description();
-  const HostVolume& mask = result.at(description.mask_key);
-  if (wanted.mask) add(ResultKind::mask, kGzip, encode_nifti_gz(mask));
+  const LabelMap mask(result.at(description.mask_key));
+  if (wanted.mask) add(ResultKind::mask, kGzip, encode_nifti_gz(*mask));
   check();
-  if (wanted.contour)
-    add(ResultKind::contour, kGzip,
-        encode_nifti_gz(description.contour_key.empty() ? result.contour.value() : result.at(description.contour_key)));
+  if (wanted.contour) {
+    const LabelMap contour(description.contour_key.empty() ? result.contour.value()
+                                                           : result.at(description.contour_key));
+    add(ResultKind::contour, kGzip, encode_nifti_gz(*contour));
+  }
   check();
-  if (!wanted.preview && !wanted.report) return;
-  const bool is_label_map = is_label_type(mask.dtype);
-  const HostVolume nearest = is_label_map ? HostVolume{} : nearest_labels(mask);
-  const HostVolume& labels = is_label_map ? mask : nearest;
-  if (wanted.preview) add(ResultKind::preview, kPng, encode_preview_png(images[0], labels));
+  if (wanted.preview) add(ResultKind::preview, kPng, encode_preview_png(images[0], *mask));
   check();
-  if (wanted.report) add(ResultKind::report, kJson, bytes_of(report_of(images[0], labels, result.components, start)));
+  if (wanted.report) add(ResultKind::report, kJson, bytes_of(report_of(images[0], *mask, result.components, start)));
 }
 
 std::string SegmentationJob::report_of(const HostVolume& image, const HostVolume& mask,

@@ -9,4 +9,16 @@ namespace voxd {
 /// for several channels, and for a value that is not nearest to a label 0..65535.
 HostVolume nearest_labels(const HostVolume& result);
 
+/// A result as a label map: itself where it is one, else nearest_labels of it. Must not outlive the result.
+class LabelMap {
+ public:
+  explicit LabelMap(const HostVolume& result)
+      : result_(result), nearest_(is_label_type(result.dtype) ? HostVolume{} : nearest_labels(result)) {}
+  const HostVolume& operator*() const { return is_label_type(result_.dtype) ? result_ : nearest_; }
+
+ private:
+  const HostVolume& result_;
+  const HostVolume nearest_;
+};
+
 }  // namespace voxd

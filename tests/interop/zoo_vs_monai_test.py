@@ -73,12 +73,11 @@ def blocks_of(values, random):
 
 
 def images_of(classes, values, files, random):
-    """Two images of `files` channels. With more classes than blocks each has levels of its own, the second crowded at the low end."""
+    """Images of `files` channels: two, or with more classes than blocks three, whose levels crowd in different places."""
     low, high = values
-    count = min(classes, BLOCKS**3) if classes <= BLOCKS**3 else (classes + 1) // 2
-    even = np.linspace(low, high, count)
-    crowded = low + (high - low) * np.linspace(0, 1, classes - count if classes > BLOCKS**3 else count) ** (2 if classes > BLOCKS**3 else 1)
-    for kind, levels in ("supine", even), ("oblique", crowded):
+    many = classes > BLOCKS**3
+    for kind, power in [("supine", 1), ("oblique", 2), ("supine", 0.5)] if many else [("supine", 1), ("oblique", 1)]:
+        levels = low + (high - low) * np.linspace(0, 1, BLOCKS**3 if many else classes) ** power
         yield affine_of(kind), [blocks_of(np.round(levels), random) for _ in range(files)]
 
 
@@ -87,13 +86,16 @@ class MonaiRun(MonaiBundle):
 
     def __init__(self, bundle):
         super().__init__(ZOO / bundle)
+        # ITK is not among the packages of the tests; a NIfTI file is the same image to every reader.
+        for transform in self.parser["preprocessing"]["transforms"]:
+            transform.pop("reader", None)
 
     def post(self, item, network):
         """The result, and where the two best classes differ by less than 1e-5 at an argmax on the image's grid."""
         item = self.infer(item, network)
         close = None
         for step in self.post_steps():
-            if isinstance(step, AsDiscreted) and item["pred"].shape[0] > 1:
+            if isinstance(step, AsDiscreted) and step.argmax[0]:
                 best = torch.topk(item["pred"].as_tensor(), 2, dim=0).values
                 close = (best[0] - best[1] < 1e-5).numpy()
             item = step(item)
@@ -101,22 +103,24 @@ class MonaiRun(MonaiBundle):
         return result[0], close if close is not None and close.shape == result.shape[1:] else np.zeros(result.shape[1:], bool)
 
 
-def network_for(bundle, items):
-    """Levels of the classes: what the blocks of all images come out as."""
-    classes = CHAINS[bundle][0]
-    if bundle.startswith("brats"):
-        return Regions()
-    if classes <= BLOCKS**3:
-        seen = np.concatenate([item["image"].numpy().ravel() for item in items])
-        return StandIn(np.quantile(seen, (np.arange(classes) + 0.5) / classes))
-    levels = [np.unique(np.round(block_values(item["image"].numpy()[0]), 4)) for item in items]
-    return StandIn(np.sort(np.concatenate(levels))[:classes])
-
-
-def block_values(volume):
-    """The values that many voxels have: those inside of blocks."""
+def block_values(volume, count):
+    """The values that most voxels have: those inside of blocks."""
     values, counts = np.unique(np.round(volume, 3), return_counts=True)
-    return values[np.argsort(counts)[::-1][:BLOCKS**3 + 8]]
+    return values[np.argsort(counts)[::-1][:count]]
+
+
+def levels_of(classes, items):
+    """What the blocks of the images come out as; of the closest neighbours one is left out until there is one level per class."""
+    chosen = items if classes > BLOCKS**3 else items[:1]
+    levels = np.unique(np.concatenate([block_values(item["image"].numpy()[0], min(classes, BLOCKS**3)) for item in chosen]))
+    while len(levels) > classes:
+        levels = np.delete(levels, max(1, int(np.diff(levels).argmin())))
+    assert len(levels) == classes
+    return levels
+
+
+def network_for(bundle, items):
+    return Regions() if bundle.startswith("brats") else StandIn(levels_of(CHAINS[bundle][0], items))
 
 
 class Case:
@@ -169,8 +173,11 @@ def test_a_bundles_chain_gives_monais_voxels(bundle, cases, server, tmp_path):
         ours = np.asarray(image.dataobj)
         assert ours.shape == expected.shape
         np.testing.assert_allclose(image.affine, nibabel.load(files[0]).affine, atol=1e-5)
-        differing = (np.abs(ours.astype(np.float64) - expected) > 1e-4) & ~close
-        labels, counts = np.unique(np.round(expected), return_counts=True)
+        # prostate interpolates its labels on the way back: ours are the nearest ones.
+        close |= np.abs(expected % 1 - 0.5) < 1e-4
+        expected = np.round(expected)
+        differing = (ours != expected) & ~close
+        labels, counts = np.unique(expected, return_counts=True)
         for label, count in zip(labels, counts, strict=True):
             shares[int(label)] = max(shares.get(int(label), 0), count / expected.size)
         print(f"{bundle}: {differing.sum()} of {ours.size} voxels differ, {close.sum()} are toss-ups")

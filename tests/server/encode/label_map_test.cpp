@@ -24,6 +24,13 @@ TEST_CASE("fractions become the labels that they are nearest to", "[encode]") {
   CHECK(nearest_labels(result_of<std::int64_t>({65535, 3})).as<std::uint16_t>()[1] == 3);
 }
 
+TEST_CASE("a label map stays what it is", "[encode]") {
+  const HostVolume labels = result_of<std::uint16_t>({0, 7});
+  CHECK(&*LabelMap(labels) == &labels);
+  const HostVolume scores = result_of<float>({0, 7.2f});
+  CHECK((*LabelMap(scores)).dtype == DType::u8);
+}
+
 TEST_CASE("what is near to no label is refused with the value", "[encode]") {
   using Catch::Contains;
   CHECK_THROWS_WITH(nearest_labels(result_of<float>({1, -0.6f})), Contains("label map: a voxel is -0.6"));
