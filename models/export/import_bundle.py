@@ -86,6 +86,8 @@ def import_bundle(folder, weights):
         print(f"{seen['size']}: largest difference {seen['largest_difference']:.1e} of values up to {seen['largest_value']:.1f}, "
               f"{seen['differing_labels']} of {seen['voxels']} labels differ")
         if not seen["largest_difference"] <= TOLERANCE * max(1.0, seen["largest_value"]):
+            if made != "as it was":
+                file.unlink()  # nothing that is wrong is left to be served
             raise SystemExit(f"models/model.ts differs from the network: more than {TOLERANCE} of the largest value")
     pin(bundle, digest)
     print(f"models/model.ts ({made}) is the bundle's network; sha256 {digest}")

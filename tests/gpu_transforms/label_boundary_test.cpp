@@ -61,6 +61,7 @@ TEST_CASE("a voxel keeps its label where a neighbour has another one, or the vol
     CAPTURE(round, name_of(type), to_string(volume.geometry.size));
     const HostVolume result = result_on_every_backend(volume, label_boundary);
     REQUIRE(result.dtype == type);
+    REQUIRE(peak_bytes_of(volume, label_boundary) <= static_cast<std::int64_t>(volume.voxels.size()));
     for (int c = 0; c < volume.channels; ++c)
       for_each_voxel(volume.geometry.size, [&](int x, int y, int z) {
         const int label = label_at(volume, c, x, y, z);

@@ -44,6 +44,9 @@ TEST_CASE("labels of channels are those of nested conditions, the first that hol
         volume, [&](const DeviceVolume& v, Workspace& w) { return labels_of_channels(v, rules, otherwise, w); });
     const std::vector<float> values = as_floats(volume), got = as_floats(result);
     REQUIRE(result.channels == 1);
+    REQUIRE(peak_bytes_of(volume, [&](const DeviceVolume& v, Workspace& w) {
+              return labels_of_channels(v, rules, otherwise, w);
+            }) <= static_cast<std::int64_t>(result.voxels.size()));
     REQUIRE(result.geometry == volume.geometry);
     for (std::size_t i = 0; i < got.size(); ++i)
       REQUIRE(got[i] == expected_label(values, got.size(), i, rules, otherwise));
