@@ -5,6 +5,7 @@
 #include <optional>
 #include <set>
 
+#include "models/config_id.h"
 #include "models/fuse.h"
 #include "models/serving.h"
 #include "models/steps/item_steps.h"
@@ -37,9 +38,22 @@ std::optional<Config> read_config(const fs::path& folder, const std::string& bun
   return Config::read(path, bundle + "/configs/" + file);
 }
 
+/// A file that a macro names: in the bundle's folder, where MONAI is run, or else in configs/.
+Config read_named(const fs::path& folder, const std::string& bundle, const std::string& file) {
+  const fs::path name(file);
+  if (name.is_absolute() || std::find(name.begin(), name.end(), "..") != name.end())
+    fail(Code::invalid_argument, "the file '", printable(file), "' is not within the bundle");
+  std::error_code error;
+  for (const fs::path& path : {folder / name, folder / "configs" / name})
+    if (fs::is_regular_file(path, error))
+      return Config::read(path, bundle + "/" + path.lexically_relative(folder).string());
+  fail(Code::not_found, "there is no file '", printable(file), "' in the bundle");
+}
+
 Config read_inference(const fs::path& folder, const std::string& bundle) {
+  const auto read = [&](const std::string& file) { return read_named(folder, bundle, file); };
   for (const char* file : {"inference.json", "inference.yaml", "inference.yml"})
-    if (auto config = read_config(folder, bundle, file)) return *std::move(config);
+    if (auto config = read_config(folder, bundle, file)) return config->expand_macros(read);
   fail(Code::not_found, bundle, ": no configs/inference.json, .yaml or .yml");
 }
 

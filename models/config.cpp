@@ -4,58 +4,10 @@
 #include <sstream>
 
 #include "models/config_expression.h"
+#include "models/config_id.h"
 
 namespace voxd {
 namespace {
-
-constexpr std::string_view separator = "::";
-
-bool is_index(std::string_view name) {
-  return !name.empty() && name.size() < 8 &&
-         std::all_of(name.begin(), name.end(), [](char c) { return c >= '0' && c <= '9'; });
-}
-
-std::vector<std::string> split(std::string_view id) {
-  std::vector<std::string> names;
-  while (!id.empty()) {
-    const std::size_t end = std::min(id.find(separator), id.size());
-    names.emplace_back(id.substr(0, end));
-    id.remove_prefix(std::min(id.size(), end + separator.size()));
-  }
-  return names;
-}
-
-/// "a#b#0" (the older notation) as "a::b::0".
-std::string normalised(std::string_view id) {
-  std::string result;
-  for (char c : id) result += c == '#' ? std::string(separator) : std::string(1, c);
-  return result;
-}
-
-/// `::x` is x beside the value that holds the reference, `::::x` one level further up, and so on; other ids count from
-/// the top.
-std::string absolute(std::string_view reference, std::string_view holder) {
-  std::size_t levels = 0;
-  while (reference.substr(0, separator.size()) == separator) {
-    reference.remove_prefix(separator.size());
-    ++levels;
-  }
-  if (levels == 0) return std::string(reference);
-  const std::vector<std::string> path = split(holder);
-  if (levels > path.size())
-    fail(Code::invalid_argument, "goes up ", levels, " levels from a place that is ", path.size(), " deep");
-  std::string id;
-  for (std::size_t i = 0; i + levels < path.size(); ++i) id = child_id(id, path[i]);
-  return child_id(id, reference);
-}
-
-const ConfigValue* step_into(const ConfigValue& value, const std::string& name) {
-  if (const auto* list = value.as<ConfigList>()) {
-    const std::size_t index = is_index(name) ? std::stoul(name) : list->size();
-    return index < list->size() ? &(*list)[index] : nullptr;
-  }
-  return value.find(name);
-}
 
 bool is_component(const ConfigValue& value) { return value.find("_target_") != nullptr; }
 
@@ -112,18 +64,15 @@ class Resolution {
   ConfigValue resolve_text(const std::string& text, const std::string& id) {
     if (text.empty() || (text[0] != '$' && text[0] != '@' && text[0] != '%')) return {text};
     try {
-      if (text[0] == '%')
-        fail(Code::unimplemented,
-             "takes a value from another place of the file or another file, which is not supported; write it out, or "
-             "as '@id'");
+      if (text[0] == '%') fail(Code::invalid_argument, config_.macro_fault(id));
       if (text[0] == '$') return evaluate(std::string_view(text).substr(1), id);
-      const std::string reference = normalised(std::string_view(text).substr(1));
+      const std::string reference = normalised_id(std::string_view(text).substr(1));
       // Only a string that is one reference from end to end is one; MONAI leaves others as they are.
       const auto plain = [](char c) {
         return c == '_' || c == ':' || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
       };
       if (!std::all_of(reference.begin(), reference.end(), plain)) return {text};
-      return counted(at(absolute(reference, id)));
+      return counted(at(absolute_id(reference, id)));
     } catch (const Error& error) {
       // The innermost place is the one to look at: outer ones pass its message on.
       if (explained_) throw;
@@ -134,7 +83,7 @@ class Resolution {
 
   ConfigValue evaluate(std::string_view text, const std::string& id) {
     ExpressionScope scope;
-    scope.reference = [&](std::string_view reference) { return at(absolute(normalised(reference), id)); };
+    scope.reference = [&](std::string_view reference) { return at(absolute_id(normalised_id(reference), id)); };
     scope.cuda_available = config_.cuda;
     return counted(evaluate_expression(text, scope));
   }
@@ -161,16 +110,6 @@ class Resolution {
   ConfigValue counted(ConfigValue value) {
     count(size_of(value));
     return value;
-  }
-
-  static std::size_t size_of(const ConfigValue& value) {
-    std::size_t total = 1;
-    if (const auto* text = value.as<std::string>()) total += text->size() / 64;
-    if (const auto* list = value.as<ConfigList>())
-      for (const ConfigValue& item : *list) total += size_of(item);
-    if (const auto* map = value.as<ConfigMap>())
-      for (const auto& [name, item] : *map) total += size_of(item);
-    return total;
   }
 
   const Config& config_;
@@ -220,6 +159,16 @@ const ConfigValue* ConfigValue::find(std::string_view key) const {
   return nullptr;
 }
 
+std::size_t size_of(const ConfigValue& value) {
+  std::size_t total = 1;
+  if (const auto* text = value.as<std::string>()) total += text->size() / 64;
+  if (const auto* list = value.as<ConfigList>())
+    for (const ConfigValue& item : *list) total += size_of(item);
+  if (const auto* map = value.as<ConfigMap>())
+    for (const auto& [name, item] : *map) total += size_of(item);
+  return total;
+}
+
 std::string printable(std::string_view text) {
   std::string result(text);
   for (char& c : result)
@@ -235,19 +184,8 @@ std::string to_text(const ConfigValue& value) {
   return text;
 }
 
-std::string child_id(std::string_view id, std::string_view name) {
-  return id.empty() ? std::string(name) : std::string(id) + std::string(separator) + std::string(name);
-}
-
-std::string child_id(std::string_view id, std::size_t index) { return child_id(id, std::to_string(index)); }
-
 const ConfigValue* Config::raw(std::string_view id) const {
-  const ConfigValue* value = &root_;
-  for (const std::string& name : split(id)) {
-    value = step_into(*value, name);
-    if (!value) return nullptr;
-  }
-  return value;
+  return value_at(root_, id);
 }
 
 ConfigValue Config::resolve(std::string_view id) const {
@@ -262,7 +200,7 @@ ConfigValue Config::resolve(std::string_view id) const {
 std::string Config::where(std::string_view id) const {
   std::string path;
   const ConfigValue* value = &root_;
-  for (const std::string& name : split(id)) {
+  for (const std::string& name : split_id(id)) {
     const bool in_list = value && value->as<ConfigList>();
     if (in_list)
       path.append("[").append(name).append("]");

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
@@ -46,6 +47,9 @@ struct ConfigValue {
 /// The value as Python would write it, at most about 80 characters: for messages.
 std::string to_text(const ConfigValue& value);
 
+/// About how much memory the value takes, in units of a number or 64 characters: what limits are counted in.
+std::size_t size_of(const ConfigValue& value);
+
 /// The text with a question mark for every byte that is not printable ASCII, so that it can be cut anywhere and sent
 /// anywhere.
 std::string printable(std::string_view text);
@@ -78,20 +82,29 @@ class Config {
   /// name the file, the path in it and the text.
   ConfigValue resolve(std::string_view id) const;
 
+  /// Another file of the bundle that a macro names. Throws what Config::read throws.
+  using FileReader = std::function<Config(const std::string& file)>;
+  /// The file with each macro ("%id", "%file.json::id") replaced by a copy of the raw content that it names, as MONAI
+  /// does it: in the file's order and once, so that a macro within a copy stays one. References in a copy count from
+  /// the top of this file; relative ones, of content of this file, from where they stood. What cannot be replaced is
+  /// left for resolve() to refuse, should it be asked for. Throws Error{invalid_argument} past the limits.
+  Config expand_macros(const FileReader& read) const;
+  /// Why the macro at `id` was left.
+  std::string macro_fault(std::string_view id) const;
+
   /// "configs/inference.json: preprocessing.transforms[3].pixdim": the start of every message about an id.
   std::string where(std::string_view id) const;
 
   bool cuda = false;  ///< what torch.cuda.is_available() says; set before anything is resolved
 
  private:
+  friend class MacroExpansion;
+
   Config(std::string name, ConfigValue root) : name_(std::move(name)), root_(std::move(root)) {}
 
   std::string name_;
   ConfigValue root_;
+  std::map<std::string, std::string, std::less<>> macro_faults_;  // by id
 };
-
-/// `id` + "::" + `name`.
-std::string child_id(std::string_view id, std::string_view name);
-std::string child_id(std::string_view id, std::size_t index);
 
 }  // namespace voxd

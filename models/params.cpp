@@ -4,6 +4,8 @@
 #include <limits>
 #include <utility>
 
+#include "models/config_id.h"
+
 namespace voxd {
 namespace {
 

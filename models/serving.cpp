@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "models/config_id.h"
 #include "models/params.h"
 
 namespace voxd {

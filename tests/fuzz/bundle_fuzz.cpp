@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "models/config.h"
+#include "models/config_id.h"
 #include "models/inferer.h"
 #include "models/serving.h"
 #include "models/steps/step.h"

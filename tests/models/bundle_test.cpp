@@ -93,6 +93,23 @@ postprocessing:
   CHECK(bundle.pre[0]->name() == "LoadImaged");
 }
 
+TEST_CASE("a macro takes part of the chain from another file of the bundle", "[bundle]") {
+  const std::string inference = R"({"preprocessing": {"_target_": "Compose", "transforms": "%configs/steps.yaml::before"},
+    "inferer": "%steps.yaml::inferer", "lost": "%../../secret.json::a"})";
+  const BundleFolder demo(inference);
+  write_file(demo.path / "configs" / "steps.yaml",
+             "before:\n- {_target_: LoadImaged, keys: image}\ninferer: {_target_: SlidingWindowInferer, roi_size: 64}\n");
+  CHECK(read_bundle(demo.path, false).warm_up_size == Int3{64, 64, 64});
+
+  SECTION("but not from outside") {
+    for (const std::string file : {"../other.json", "/etc/other.json", "absent.json"}) {
+      const BundleFolder outside(R"({"preprocessing": ")" + ("%" + file) + R"(::a", "inferer": {"_target_": "SimpleInferer"}})");
+      CHECK_THAT(message_of([&] { read_bundle(outside.path, false); }),
+                 Contains("demo/configs/inference.json: preprocessing") && Contains(file) && Contains("the bundle"));
+    }
+  }
+}
+
 TEST_CASE("what is missing or not supported in a bundle is refused with its place", "[bundle]") {
   const TemporaryFolder empty;
   CHECK(code_of([&] { read_bundle(empty.path() / "nothing", false); }) == "not_found");

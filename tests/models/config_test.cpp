@@ -207,9 +207,3 @@ TEST_CASE("messages are plain ASCII whatever the file holds", "[config]") {
   for (const char c : message_of([&] { config.resolve("c"); })) CHECK((c >= ' ' && c <= '~'));
   CHECK(resolved(config, "b") == joined('\'', std::string(4, '?'), '\''));
 }
-
-TEST_CASE("a value from another file is refused by its mark", "[config]") {
-  const Config config = json(R"({"a": "%other.json::b"})");
-  CHECK_THAT(message_of([&] { config.resolve("a"); }),
-             Contains("test.json: a: \"%other.json::b\"") && Contains("not supported"));
-}
