@@ -2,6 +2,7 @@
 
 #include <google/protobuf/io/coded_stream.h>
 
+#include <nlohmann/json.hpp>
 #include <vector>
 
 #include "grpc_service.pb.h"
@@ -13,12 +14,21 @@ constexpr std::uint32_t kRawOutputContentsTag = (6u << 3) | 2u;
 
 using Owner = std::shared_ptr<const HostVolume>;
 
+/// {"decode": 1.5, "queue": 0.1, ...}: what the job's stages took, in milliseconds.
+std::string stages_of(const StageTimes& stage_ms) {
+  nlohmann::ordered_json stages;
+  for (int i = 0; i < kStages; ++i)
+    stages[std::string(name_of(static_cast<Stage>(i)))] = stage_ms[static_cast<std::size_t>(i)];
+  return stages.dump();
+}
+
 grpc::Slice header_slice(const TensorResult& result, const std::string& model, const std::string& version,
                          const std::string& id) {
   inference::ModelInferResponse header;
   header.set_model_name(model);
   header.set_model_version(version);
   header.set_id(id);
+  (*header.mutable_parameters())["stage_ms"].set_string_param(stages_of(result.stage_ms));
   for (const OutputTensor& output : result.outputs) {
     auto& described = *header.add_outputs();
     described.set_name(output.name);

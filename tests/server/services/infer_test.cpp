@@ -7,6 +7,7 @@
 using namespace voxd;
 using namespace voxd::test;
 using Catch::Matchers::Contains;
+using Catch::Matchers::Matches;
 using inference::ModelInferRequest;
 using inference::ModelInferResponse;
 
@@ -30,6 +31,8 @@ TEST_CASE("a raw volume comes back as its outputs with names, types and shapes")
   CHECK(response.model_name() == "fake");
   CHECK(response.model_version() == "1");
   CHECK(response.id() == "call 7");
+  CHECK_THAT(response.parameters().at("stage_ms").string_param(),
+             Matches(R"(\{"decode":[0-9.e-]+,"queue":[0-9.e-]+,"pre":[0-9.e-]+,"network":[0-9.e-]+,"post":[0-9.e-]+,"encode":[0-9.e-]+\})"));
   REQUIRE(response.outputs_size() == 3);
   REQUIRE(response.raw_output_contents_size() == 3);
   CHECK(response.outputs(0).name() == "MASK");
