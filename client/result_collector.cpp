@@ -11,6 +11,7 @@ std::string SegmentationOutcome::*place_of(v1::Result::Kind kind) {
   switch (kind) {
     case v1::Result::MASK: return &SegmentationOutcome::mask;
     case v1::Result::CONTOUR: return &SegmentationOutcome::contour;
+    case v1::Result::PROBABILITIES: return &SegmentationOutcome::probabilities;
     case v1::Result::PREVIEW: return &SegmentationOutcome::preview;
     case v1::Result::REPORT: return &SegmentationOutcome::report;
     default:
@@ -78,6 +79,7 @@ SegmentationOutcome ResultCollector::finish(const SegmentationInput& input) {
   if (!summarised_) fail(Code::data_loss, "answer: the call ended without a summary");
   require(input.mask, v1::Result::MASK);
   require(input.contour, v1::Result::CONTOUR);
+  require(input.probabilities, v1::Result::PROBABILITIES);
   require(input.preview, v1::Result::PREVIEW);
   require(input.report, v1::Result::REPORT);
   return std::exchange(outcome_, {});

@@ -51,10 +51,12 @@ v1::SegmentRequest SegmentCall::open_message() const {
     part.set_file_name(input_.parts[i].file_name);
     part.set_format(input_.parts[i].format);
     part.set_byte_size(part_bytes_[i]);
+    part.set_channel(input_.parts[i].channel);
   }
   v1::Options& options = *open.mutable_options();
   options.set_omit_mask(!input_.mask);
   options.set_contour(input_.contour);
+  options.set_probabilities(input_.probabilities);
   options.set_preview(input_.preview);
   options.set_report(input_.report);
   options.set_priority(input_.priority);

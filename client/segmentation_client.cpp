@@ -29,7 +29,13 @@ std::string seconds(std::chrono::milliseconds time) {
 }
 
 ServedModel plain(const v1::ModelInfo& model) {
-  return {model.name(), model.version(), model.ready(), model.reason(), model.description(), model.task()};
+  return {model.name(),
+          model.version(),
+          model.ready(),
+          model.reason(),
+          model.description(),
+          model.task(),
+          {model.input_channels().begin(), model.input_channels().end()}};
 }
 
 }  // namespace

@@ -41,6 +41,7 @@ struct ImagePart {
   std::string file_name;  ///< a hint on the format for the server, no path
   std::string format;     ///< "nifti", or empty: the server looks at the first bytes
   std::variant<std::filesystem::path, std::span<const std::byte>> source;
+  std::string channel = {};  ///< the input channel that it is, "T1c"; empty in all parts: their order says
 
   /// The file is read while it is sent; it must be a regular file and keep its size until then.
   static ImagePart file(const std::filesystem::path& path) { return {path.filename().string(), "", path}; }
@@ -58,6 +59,7 @@ struct SegmentationInput {
   std::string request_id;        ///< shows in the report and the server's logs; empty: the server makes one
   bool mask = true;              ///< which results to send back
   bool contour = false;
+  bool probabilities = false;
   bool preview = false;
   bool report = false;
   std::int32_t priority = 0;                         ///< higher goes first
@@ -70,6 +72,7 @@ struct SegmentationOutcome {
   std::string model_version;               ///< the version that answered
   std::string mask;                        ///< bytes of a .nii.gz: label map on the input's grid
   std::string contour;                     ///< bytes of a .nii.gz: the label map's boundary voxels
+  std::string probabilities;               ///< bytes of a .nii.gz: float32, classes along the fourth axis
   std::string preview;                     ///< bytes of a PNG
   std::string report;                      ///< JSON
   std::map<std::string, double> stage_ms;  ///< decode, queue, pre, network, post, encode: milliseconds
@@ -88,6 +91,7 @@ struct ServedModel {
   bool ready = false;
   std::string reason;  ///< why it is not ready
   std::string description, task;
+  std::vector<std::string> input_channels;  ///< names of the image's channels, in order; may be empty
 };
 
 struct ClientOptions {

@@ -7,6 +7,7 @@
 
 #include "models/config_id.h"
 #include "models/fuse.h"
+#include "models/probability.h"
 #include "models/serving.h"
 #include "models/steps/item_steps.h"
 #include "models/steps/label_steps.h"
@@ -15,10 +16,6 @@ namespace voxd {
 namespace {
 
 namespace fs = std::filesystem;
-
-/// MONAI's evaluator hands the item "image" to the network and puts the answer under "pred".
-constexpr const char* network_input = "image";
-constexpr const char* network_output = "pred";
 
 bool is_number(const std::string& text) {
   return !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;
@@ -137,6 +134,7 @@ std::string input_key_of(const Config& config) {
 struct Metadata {
   std::string version, task, description;
   std::int32_t input_channels = 1;
+  std::vector<std::string> channel_names;
   std::map<std::int32_t, std::string> labels;
 };
 
@@ -167,6 +165,17 @@ std::map<std::int32_t, std::string> read_labels(const Config& config) {
   return labels;
 }
 
+/// The input's channel_def, where it names each channel once.
+std::vector<std::string> read_channel_names(const Config& config, std::int32_t channels) {
+  std::vector<std::string> names;
+  for (std::int32_t i = 0; i < channels; ++i) {
+    std::string name = text_at(config, child_id("network_data_format::inputs::image::channel_def", std::to_string(i)));
+    if (name.empty() || std::find(names.begin(), names.end(), name) != names.end()) return {};
+    names.push_back(std::move(name));
+  }
+  return names;
+}
+
 Metadata read_metadata(const Config& config) {
   Metadata metadata;
   metadata.version = text_at(config, "version");
@@ -181,6 +190,7 @@ Metadata read_metadata(const Config& config) {
            to_text(*channels));
     metadata.input_channels = static_cast<std::int32_t>(*number);
   }
+  metadata.channel_names = read_channel_names(config, metadata.input_channels);
   return metadata;
 }
 
@@ -226,8 +236,10 @@ void describe_tensors(Bundle& bundle, const Serving& serving, const std::vector<
   for (std::size_t i = 0; i < description.inputs.size(); ++i)
     require_key(description.name, "inputs[" + std::to_string(i) + "].key", description.inputs[i].key,
                 {bundle.input_key});
+  std::vector<std::string> known = saved;
+  if (description.has_probabilities) known.push_back(probabilities_key);
   for (std::size_t i = 0; i < description.outputs.size(); ++i)
-    require_key(description.name, "outputs[" + std::to_string(i) + "].key", description.outputs[i].key, saved);
+    require_key(description.name, "outputs[" + std::to_string(i) + "].key", description.outputs[i].key, known);
 }
 
 /// The chain's results follow the network's answer, which Invertd takes back.
@@ -287,7 +299,10 @@ Bundle read_bundle(const fs::path& folder, bool cuda) {
   description.mask_key = !serving.mask.empty() ? serving.mask : has_pred ? network_output : saved.front();
   require_key(description.name, "mask", description.mask_key, saved);
   description.input_channels = metadata.input_channels;
+  description.channel_names = metadata.channel_names;
   description.warm_up_image = serving.warm_up_image;
+  bundle.probability = probability_steps(bundle.post, network_output);
+  description.has_probabilities = !bundle.probability.empty();
   describe_tensors(bundle, serving, saved);
 
   description.ends_on_input_grid = ends_on_input_grid(bundle.pre, bundle.post);

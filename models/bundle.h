@@ -9,13 +9,19 @@
 
 namespace voxd {
 
+/// MONAI's evaluator hands the item "image" to the network and puts the answer under "pred".
+inline constexpr const char* network_input = "image";
+inline constexpr const char* network_output = "pred";
+
 /// A bundle folder, read and checked, before its network is loaded.
 struct Bundle {
   PipelineDescription description;
   std::string input_key;    ///< where the images go
   std::string network_key;  ///< what the network is given; it answers under "pred"
   Steps pre, post;
+  Steps probability;  ///< from the network's answer to probabilities; empty where the chain makes no labels of scores
   std::unique_ptr<const Inferer> inferer;
+  std::unique_ptr<const Inferer> labelling;  ///< may be null; answers with what the first step of `post` makes
   std::filesystem::path network_file;
   std::string network_sha256;  ///< empty: any
   Int3 warm_up_size{};

@@ -105,10 +105,7 @@ void fuse_invert_argmax(Steps& post) {
 void fuse_inferer_argmax(Bundle& bundle) {
   const auto* discrete = step_of<AsDiscreted>(bundle.post, 0, "pred");
   if (!discrete || !is_argmax(discrete->params[0])) return;
-  auto labelling = bundle.inferer->labelling();
-  if (!labelling) return;
-  bundle.inferer = std::move(labelling);
-  bundle.post.erase(bundle.post.begin());
+  bundle.labelling = bundle.inferer->labelling();
 }
 
 }  // namespace

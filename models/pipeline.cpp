@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <cstring>
 #include <optional>
 #include <set>
 
@@ -11,6 +10,7 @@
 #include "models/bundle.h"
 #include "models/extras.h"
 #include "models/sha256.h"
+#include "models/stack_images.h"
 #include "models/steps/spatial_steps.h"
 
 namespace voxd {
@@ -74,32 +74,6 @@ void drop_voxels(Dictionary& dictionary, const std::set<std::string>& keys) {
     if (const auto item = dictionary.items.find(key); item != dictionary.items.end()) item->second.volume = {};
 }
 
-void copy_as_float32(const HostVolume& image, float* target) {
-  visit_dtype(image.dtype, [&](auto zero) {
-    using T = decltype(zero);
-    const auto values = image.as<T>();
-    std::transform(values.begin(), values.end(), target, [](T value) { return static_cast<float>(value); });
-  });
-}
-
-/// Several images as the channels of one; of their own type where that is the same for all.
-HostVolume stacked(const std::vector<HostVolume>& images, std::int32_t channels, const HostAllocator& allocate) {
-  const bool same_type = std::all_of(images.begin(), images.end(),
-                                     [&](const HostVolume& image) { return image.dtype == images[0].dtype; });
-  HostVolume result =
-      make_host_volume(same_type ? images[0].dtype : DType::f32, channels, images[0].geometry, allocate);
-  std::byte* target = result.voxels.data();
-  for (const HostVolume& image : images) {
-    const std::size_t bytes = static_cast<std::size_t>(image.count()) * size_of(result.dtype);
-    if (same_type)
-      std::memcpy(target, image.voxels.data(), bytes);
-    else
-      copy_as_float32(image, reinterpret_cast<float*>(target));
-    target += bytes;
-  }
-  return result;
-}
-
 class BundlePipeline final : public Pipeline {
  public:
   BundlePipeline(Bundle bundle, std::shared_ptr<const Network> network)
@@ -116,6 +90,9 @@ class BundlePipeline final : public Pipeline {
   PipelineResult run(const std::vector<HostVolume>& images, JobContext& context, const HostAllocator& allocate,
                      const Extras& extras) const override {
     check(images);
+    if (extras.probabilities && bundle_.probability.empty())
+      fail(Code::failed_precondition, "model '", bundle_.description.name,
+           "' has no probabilities: its chain makes no labels of scores");
     PipelineResult result;
     StageClock clock(context, result);
     context.workspace.reset_peak();
@@ -125,20 +102,22 @@ class BundlePipeline final : public Pipeline {
     start_stage(Stage::pre, context);
     {
       const std::optional<HostVolume> stack =
-          images.size() > 1 ? std::optional(stacked(images, bundle_.description.input_channels, allocate))
+          images.size() > 1 ? std::optional(stack_images(images, bundle_.description.input_channels, allocate))
                             : std::nullopt;
       dictionary.items[bundle_.input_key] = {upload(stack ? *stack : images[0], context.workspace), {}};
       if (stack) context.stream().synchronize();
     }
-    apply(bundle_.pre, spent_pre_, Stage::pre, dictionary, context);
+    apply(bundle_.pre, 0, spent_pre_, Stage::pre, dictionary, context);
     clock.finish(Stage::pre);
 
     start_stage(Stage::network, context);
-    infer(dictionary, context);
+    infer(inferer_for(extras), dictionary, context);
     clock.finish(Stage::network);
 
     start_stage(Stage::post, context);
-    apply(bundle_.post, spent_post_, Stage::post, dictionary, context);
+    if (extras.probabilities)
+      result.probabilities = download(probabilities(dictionary, context), context.workspace, allocate);
+    apply(bundle_.post, first_post(extras), spent_post_, Stage::post, dictionary, context);
     dictionary.items.clear();
     add_extras(mask_of(dictionary), missing(extras), context.workspace, allocate, result);
     for (auto& [key, volume] : dictionary.outputs)
@@ -155,16 +134,36 @@ class BundlePipeline final : public Pipeline {
     MemoryPlan plan;
     PlannedDictionary dictionary;
     dictionary.items[bundle_.input_key] = {PlannedVolume(dtype, channels, image, plan), {}};
-    replay(bundle_.pre, spent_pre_, dictionary, plan);
+    replay(bundle_.pre, 0, spent_pre_, dictionary, plan);
 
-    plan_network(dictionary, plan);
-    replay(bundle_.post, spent_post_, dictionary, plan);
+    plan_network(inferer_for(extras), dictionary, plan);
+    if (extras.probabilities) plan_probabilities(dictionary, plan);
+    replay(bundle_.post, first_post(extras), spent_post_, dictionary, plan);
     dictionary.items.clear();
     plan_extras(mask_of(dictionary), missing(extras), plan);
     return plan.peak_bytes();
   }
 
  private:
+  /// Labels straight from the inferer, where nobody wants to see the scores.
+  const Inferer& inferer_for(const Extras& extras) const {
+    return bundle_.labelling && !extras.probabilities ? *bundle_.labelling : *bundle_.inferer;
+  }
+  std::size_t first_post(const Extras& extras) const { return &inferer_for(extras) == bundle_.labelling.get() ? 1 : 0; }
+
+  /// Made of a copy of the dictionary: the chain goes on with the scores.
+  DeviceVolume probabilities(Dictionary dictionary, JobContext& context) const {
+    for (const auto& step : bundle_.probability) {
+      context.check();
+      step->apply(dictionary, context);
+    }
+    return dictionary.at(network_output).volume;
+  }
+
+  void plan_probabilities(PlannedDictionary dictionary, MemoryPlan& plan) const {
+    for (const auto& step : bundle_.probability) step->plan(dictionary, plan);
+  }
+
   /// As far as the chain does not make them itself.
   Extras missing(Extras extras) const {
     extras.contour = extras.contour && bundle_.description.contour_key.empty();
@@ -212,9 +211,10 @@ class BundlePipeline final : public Pipeline {
     context.report(stage, 0);
   }
 
-  static void apply(const Steps& steps, const Spent& spent, Stage stage, Dictionary& dictionary, JobContext& context) {
+  static void apply(const Steps& steps, std::size_t first, const Spent& spent, Stage stage, Dictionary& dictionary,
+                    JobContext& context) {
     std::string done;
-    for (std::size_t i = 0; i < steps.size(); ++i) {
+    for (std::size_t i = first; i < steps.size(); ++i) {
       context.check();
       steps[i]->apply(dictionary, context);
       for (const std::string& key : steps[i]->keys()) refuse_empty(dictionary.at(key).volume, steps[i]->name(), done);
@@ -230,18 +230,18 @@ class BundlePipeline final : public Pipeline {
     fail(Code::invalid_argument, "the image is empty after ", step);
   }
 
-  void infer(Dictionary& dictionary, JobContext& context) const {
+  void infer(const Inferer& inferer, Dictionary& dictionary, JobContext& context) const {
     Dictionary::Item& image = dictionary.at(bundle_.network_key);
-    DeviceVolume output = bundle_.inferer->run(*network_, image.volume, context);
-    dictionary.items["pred"] = {std::move(output), {}};
+    DeviceVolume output = inferer.run(*network_, image.volume, context);
+    dictionary.items[network_output] = {std::move(output), {}};
     release_network_input(dictionary);
     context.report(Stage::network, 1);
   }
 
-  void plan_network(PlannedDictionary& dictionary, MemoryPlan& plan) const {
+  void plan_network(const Inferer& inferer, PlannedDictionary& dictionary, MemoryPlan& plan) const {
     const PlannedVolume& input = dictionary.at(bundle_.network_key).volume;
-    PlannedVolume output = bundle_.inferer->plan(*network_, input, plan);
-    dictionary.items["pred"] = {std::move(output), {}};
+    PlannedVolume output = inferer.plan(*network_, input, plan);
+    dictionary.items[network_output] = {std::move(output), {}};
     release_network_input(dictionary);
   }
 
@@ -250,8 +250,9 @@ class BundlePipeline final : public Pipeline {
     if (spent_network_) dictionary.at(bundle_.network_key).volume = {};
   }
 
-  static void replay(const Steps& steps, const Spent& spent, PlannedDictionary& dictionary, MemoryPlan& plan) {
-    for (std::size_t i = 0; i < steps.size(); ++i) {
+  static void replay(const Steps& steps, std::size_t first, const Spent& spent, PlannedDictionary& dictionary,
+                     MemoryPlan& plan) {
+    for (std::size_t i = first; i < steps.size(); ++i) {
       steps[i]->plan(dictionary, plan);
       drop_voxels(dictionary, spent[i]);
     }

@@ -22,6 +22,9 @@ struct TensorDescription {
   std::vector<std::int64_t> shape;
 };
 
+/// A tensor of this key shows Extras::probabilities.
+inline constexpr const char* probabilities_key = "probabilities";
+
 struct PipelineDescription {
   std::string name;              ///< of the bundle's folder
   std::string task;              ///< one line, from metadata.json
@@ -32,7 +35,9 @@ struct PipelineDescription {
   bool ends_on_input_grid =
       true;  ///< the results lie on the image's own grid: nothing moved its voxels, or Invertd took them back
   std::string contour_key;  ///< empty when the chain makes no contour
+  bool has_probabilities = false;  ///< the chain makes labels of scores, so Extras::probabilities can be asked for
   std::int32_t input_channels = 1;
+  std::vector<std::string> channel_names;  ///< of the input's channels, in order; empty where metadata.json has none
   std::optional<Int3> warm_up_image;           ///< size of a typical image, where serving.json names one
   std::map<std::int32_t, std::string> labels;  ///< label value -> name, from metadata.json's channel_def
 };
@@ -41,6 +46,9 @@ struct PipelineDescription {
 struct Extras {
   bool contour = false;     ///< its boundary, label by label, if the chain makes no contour of its own
   bool components = false;  ///< how many connected components each label has
+  /// What the chain makes the labels of, class by class (region by region): its own softmax or sigmoid, else the softmax
+  /// of the scores, taken back to the mask's grid by its Invertd, linearly.
+  bool probabilities = false;
 };
 
 struct PipelineOutput {
@@ -54,6 +62,7 @@ struct PipelineResult {
   std::int64_t peak_bytes = 0;                         ///< of the workspace
   std::optional<HostVolume> contour;                   ///< made for Extras::contour
   std::map<int, std::int64_t> components;              ///< by label, of 26 neighbours, for Extras::components
+  std::optional<HostVolume> probabilities;             ///< made for Extras::probabilities: float32, a channel per class
   const HostVolume& at(const std::string& key) const;  ///< throws Error{not_found} naming the keys there are
 };
 

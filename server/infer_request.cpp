@@ -40,13 +40,37 @@ const ModelInferRequest::InferInputTensor& input_named(const ModelInferRequest& 
   fail(Code::invalid_argument, "expected input '", name, "' is missing");
 }
 
-void check_input_names(const ModelInferRequest& request, const PipelineDescription& description) {
-  if (static_cast<std::size_t>(request.inputs_size()) != description.inputs.size())
-    fail(Code::invalid_argument, "expected ", description.inputs.size(), " inputs but got ", request.inputs_size(),
+/// One tensor a channel, under the channels' names, in place of the one that the model declares for all of them.
+std::vector<TensorDescription> per_channel(const PipelineDescription& description) {
+  std::vector<TensorDescription> tensors;
+  for (const std::string& name : description.channel_names) {
+    TensorDescription tensor = description.inputs.front();
+    tensor.name = name;
+    if (tensor.shape.size() > kSpatialAxes) tensor.shape[tensor.shape.size() - kSpatialAxes - 1] = 1;
+    tensors.push_back(std::move(tensor));
+  }
+  return tensors;
+}
+
+/// The tensors that a request is held against: what the model declares, or its channels if the request names one.
+std::vector<TensorDescription> expected_inputs(const ModelInferRequest& request,
+                                               const PipelineDescription& description) {
+  if (description.inputs.size() != 1 || description.channel_names.size() < 2) return description.inputs;
+  std::vector<TensorDescription> channels = per_channel(description);
+  for (const auto& input : request.inputs())
+    for (const TensorDescription& channel : channels)
+      if (input.name() == channel.name && input.name() != description.inputs[0].name) return channels;
+  return description.inputs;
+}
+
+void check_input_names(const ModelInferRequest& request, const std::vector<TensorDescription>& expected,
+                       const PipelineDescription& description) {
+  if (static_cast<std::size_t>(request.inputs_size()) != expected.size())
+    fail(Code::invalid_argument, "expected ", expected.size(), " inputs but got ", request.inputs_size(),
          " inputs for model '", description.name, "'");
   for (const auto& input : request.inputs()) {
     bool is_known = false;
-    for (const TensorDescription& declared : description.inputs) is_known |= declared.name == input.name();
+    for (const TensorDescription& declared : expected) is_known |= declared.name == input.name();
     if (!is_known)
       fail(Code::invalid_argument, "unexpected inference input '", printable(input.name()), "' for model '",
            description.name, "'");
@@ -118,9 +142,10 @@ ScatteredBytes data_of(ParsedInfer& parsed, int index, WireType type) {
 }
 
 std::vector<InputTensor> inputs_of(ParsedInfer& parsed, const PipelineDescription& description) {
-  check_input_names(parsed.request, description);
+  const std::vector<TensorDescription> expected = expected_inputs(parsed.request, description);
+  check_input_names(parsed.request, expected, description);
   std::vector<InputTensor> inputs;
-  for (const TensorDescription& declared : description.inputs) {
+  for (const TensorDescription& declared : expected) {
     int index = 0;
     const auto& input = input_named(parsed.request, declared.name, index);
     const WireType type = checked_type(input, declared, description.name);

@@ -23,18 +23,26 @@ std::string checked_request_id(const std::string& id) {
 }
 
 SegmentationOptions checked_options(const v1::Options& asked, const PipelineDescription& description) {
-  const SegmentationOptions options{!asked.omit_mask(), asked.contour(), asked.preview(), asked.report()};
-  if (!options.mask && !options.contour && !options.preview && !options.report)
+  const SegmentationOptions options{.mask = !asked.omit_mask(),
+                                    .contour = asked.contour(),
+                                    .probabilities = asked.probabilities(),
+                                    .preview = asked.preview(),
+                                    .report = asked.report()};
+  if (!options.mask && !options.contour && !options.probabilities && !options.preview && !options.report)
     fail(Code::invalid_argument, "options: no result is asked for");
   if (options.preview && !description.ends_on_input_grid)
     fail(Code::failed_precondition, "options.preview: model '", description.name,
          "' answers on another grid than the image's, its chain does not end with Invertd");
+  if (options.probabilities && !description.has_probabilities)
+    fail(Code::failed_precondition, "options.probabilities: model '", description.name,
+         "' has none, its chain makes no labels of scores");
   return options;
 }
 
 std::vector<PartDescription> described(const v1::Open& open) {
   std::vector<PartDescription> parts;
-  for (const v1::Part& part : open.parts()) parts.push_back({part.id(), part.format(), part.byte_size()});
+  for (const v1::Part& part : open.parts())
+    parts.push_back({part.id(), part.format(), part.byte_size(), part.channel()});
   return parts;
 }
 
@@ -94,8 +102,9 @@ void SegmentCall::open(const v1::Open& open) {
   model_ = serving_.find_model(open.model(), open.model_version());
   options_ = checked_options(open.options(), model_->pipeline->description());
   priority_ = open.options().priority();
-  const std::vector<PartDescription> parts = described(open);
+  std::vector<PartDescription> parts = described(open);
   const std::int64_t total = check_parts(parts, serving_.limits);
+  parts = in_channel_order(std::move(parts), model_->pipeline->description());
   ticket_ = serving_.admission.admit(total);
   upload_.emplace(parts, serving_.limits, serving_.staging);
 

@@ -12,6 +12,7 @@ v1::Result::Kind kind_of(ResultKind kind) {
   switch (kind) {
     case ResultKind::mask: return v1::Result::MASK;
     case ResultKind::contour: return v1::Result::CONTOUR;
+    case ResultKind::probabilities: return v1::Result::PROBABILITIES;
     case ResultKind::preview: return v1::Result::PREVIEW;
     case ResultKind::report: return v1::Result::REPORT;
   }

@@ -26,6 +26,8 @@ grpc::ServerUnaryReactor* SegmentService::ListModels(grpc::CallbackServerContext
           serving_.models.find(status.name, status.version)->pipeline->description();
       info.set_description(description.description);
       info.set_task(description.task);
+      info.set_has_probabilities(description.has_probabilities);
+      info.mutable_input_channels()->Add(description.channel_names.begin(), description.channel_names.end());
     } catch (const Error& error) {
       info.set_ready(false);
       info.set_reason(error.what());

@@ -26,7 +26,9 @@ std::vector<std::byte> bytes_of(const std::string& text) {
 SegmentationJob::SegmentationJob(SegmentationRequest request, std::shared_ptr<JobListener<SegmentationResult>> listener,
                                  Statistics& statistics)
     : PipelineJob(request.model, statistics,
-                  {.contour = request.options.contour, .components = request.options.report}),
+                  {.contour = request.options.contour,
+                   .components = request.options.report,
+                   .probabilities = request.options.probabilities}),
       request_(std::move(request)),
       listener_(std::move(listener)) {
   for (const StagedPart& part : request_.parts) bytes += static_cast<std::int64_t>(part.bytes.size());
@@ -55,6 +57,8 @@ void SegmentationJob::encode(const std::vector<HostVolume>& images, PipelineResu
                                                            : result.at(description.contour_key));
     add(ResultKind::contour, kGzip, encode_nifti_gz(*contour));
   }
+  check();
+  if (wanted.probabilities) add(ResultKind::probabilities, kGzip, encode_nifti_gz(result.probabilities.value()));
   check();
   if (wanted.preview) add(ResultKind::preview, kPng, encode_preview_png(images[0], *mask));
   check();
@@ -85,7 +89,7 @@ std::string SegmentationJob::report_of(const HostVolume& image, const HostVolume
 void SegmentationJob::add(ResultKind kind, std::string_view media_type, std::vector<std::byte> bytes_of_file) {
   result_.files.push_back({kind, media_type, std::move(bytes_of_file)});
   const SegmentationOptions& wanted = request_.options;
-  const int count = wanted.mask + wanted.contour + wanted.preview + wanted.report;
+  const int count = wanted.mask + wanted.contour + wanted.probabilities + wanted.preview + wanted.report;
   report({Stage::encode, static_cast<double>(result_.files.size()) / count, 0});
 }
 

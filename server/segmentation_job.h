@@ -17,11 +17,12 @@ struct StagedPart {
   HostBuffer bytes;
 };
 
-enum class ResultKind { mask, contour, preview, report };
+enum class ResultKind { mask, contour, probabilities, preview, report };
 
 struct SegmentationOptions {
   bool mask = true;
   bool contour = false;
+  bool probabilities = false;
   bool preview = false;
   bool report = false;
 };
@@ -40,7 +41,7 @@ struct ResultFile {
 };
 
 struct SegmentationResult {
-  std::vector<ResultFile> files;  ///< mask, contour, preview, report: as far as asked for
+  std::vector<ResultFile> files;  ///< mask, contour, probabilities, preview, report: as far as asked for
   StageTimes stage_ms{};
 };
 

@@ -1,5 +1,6 @@
 #include "server/tensor_job.h"
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 #include <map>
@@ -26,6 +27,11 @@ void copy_widened(const ScatteredBytes& data, std::span<float> target, Widen wid
   }
 }
 
+Extras extras_for(const TensorRequest& request) {
+  const auto is_probabilities = [](const WantedTensor& wanted) { return wanted.key == probabilities_key; };
+  return {.probabilities = std::any_of(request.outputs.begin(), request.outputs.end(), is_probabilities)};
+}
+
 }  // namespace
 
 HostVolume volume_of(const InputTensor& tensor, const HostAllocator& allocate) {
@@ -50,7 +56,9 @@ std::vector<std::int64_t> shape_with_rank(std::int32_t channels, const Int3& siz
 }
 
 TensorJob::TensorJob(TensorRequest request, std::shared_ptr<JobListener<TensorResult>> listener, Statistics& statistics)
-    : PipelineJob(request.model, statistics), request_(std::move(request)), listener_(std::move(listener)) {
+    : PipelineJob(request.model, statistics, extras_for(request)),
+      request_(std::move(request)),
+      listener_(std::move(listener)) {
   for (const InputTensor& input : request_.inputs) bytes += input.data.size;
 }
 
@@ -68,6 +76,8 @@ void TensorJob::encode(const std::vector<HostVolume>&, PipelineResult result) {
   std::map<std::string, std::shared_ptr<const HostVolume>> volumes;
   for (PipelineOutput& output : result.outputs)
     volumes[output.key] = std::make_shared<const HostVolume>(std::move(output.volume));
+  if (result.probabilities)
+    volumes[probabilities_key] = std::make_shared<const HostVolume>(*std::move(result.probabilities));
   for (const WantedTensor& wanted : request_.outputs) {
     const auto found = volumes.find(wanted.key);
     if (found == volumes.end())

@@ -1,5 +1,6 @@
 #include "server/upload.h"
 
+#include <algorithm>
 #include <cstring>
 #include <unordered_set>
 
@@ -20,7 +21,35 @@ void check_part(const PartDescription& part, std::size_t index, const RequestLim
          limits.max_image_bytes);
 }
 
+std::string list_of(const std::vector<std::string>& names) {
+  std::string list;
+  for (const std::string& name : names) list += (list.empty() ? "'" : ", '") + printable(name) + "'";
+  return list.empty() ? "none" : list;
+}
+
 }  // namespace
+
+std::vector<PartDescription> in_channel_order(std::vector<PartDescription> parts,
+                                              const PipelineDescription& description) {
+  const auto names_none = [](const PartDescription& part) { return part.channel.empty(); };
+  if (std::all_of(parts.begin(), parts.end(), names_none)) return parts;
+  const std::vector<std::string>& known = description.channel_names;
+  std::vector<PartDescription> ordered(known.size());
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    const std::string& channel = parts[i].channel;
+    const auto found = std::find(known.begin(), known.end(), channel);
+    if (found == known.end())
+      fail(Code::invalid_argument, "parts[", i, "].channel: '", printable(channel), "', model '", description.name,
+           "' has ", list_of(known));
+    PartDescription& place = ordered[static_cast<std::size_t>(found - known.begin())];
+    if (!place.channel.empty())
+      fail(Code::invalid_argument, "parts[", i, "].channel: '", printable(channel), "' occurs twice");
+    place = std::move(parts[i]);
+  }
+  for (std::size_t i = 0; i < known.size(); ++i)
+    if (ordered[i].channel.empty()) fail(Code::invalid_argument, "parts: channel '", known[i], "' is missing");
+  return ordered;
+}
 
 std::int64_t check_parts(const std::vector<PartDescription>& parts, const RequestLimits& limits) {
   if (parts.empty() || parts.size() > static_cast<std::size_t>(limits.max_parts))

@@ -15,11 +15,17 @@ struct PartDescription {
   std::string id;
   std::string format;
   std::uint64_t byte_size = 0;
+  std::string channel = {};  ///< the model's name for it; empty: the parts' order says
 };
 
 /// Checks the parts' ids, formats, number and sizes; returns the sum of the sizes. Throws Error{invalid_argument}
 /// naming part, value and limit.
 std::int64_t check_parts(const std::vector<PartDescription>& parts, const RequestLimits& limits);
+
+/// The parts in the order of the channels that they name; as they are if none names one. Throws Error{invalid_argument}
+/// if only some do, for a name that the model does not have, and for one that stands twice or is missing.
+std::vector<PartDescription> in_channel_order(std::vector<PartDescription> parts,
+                                              const PipelineDescription& description);
 
 /// Puts the chunks of one call's parts together, each byte copied once into its place. Used by one thread at a time.
 class Upload {

@@ -14,26 +14,43 @@ constexpr std::size_t max_stream_bytes = std::size_t{8} << 30;
 
 }  // namespace
 
+NamedInput named_input(const std::string& argument) {
+  const std::size_t equals = argument.find('=');
+  std::error_code failure;
+  if (equals == std::string::npos || equals == 0 || std::filesystem::exists(argument, failure)) return {"", argument};
+  return {argument.substr(0, equals), argument.substr(equals + 1)};
+}
+
 ImageInput::ImageInput(const std::vector<std::string>& arguments) {
-  if (std::count(arguments.begin(), arguments.end(), "-") > 1)
+  const auto is_stdin = [](const std::string& argument) { return named_input(argument).file == "-"; };
+  if (std::count_if(arguments.begin(), arguments.end(), is_stdin) > 1)
     fail(Code::invalid_argument, "INPUT -: standard input can be read once only");
   for (const std::string& argument : arguments) {
-    std::error_code failure;
-    const auto status = std::filesystem::status(argument, failure);
-    if (argument == "-") {
-      add_stream(std::cin, "standard input");
-    } else if (!std::filesystem::exists(status)) {
-      fail(failure && status.type() != std::filesystem::file_type::not_found ? Code::invalid_argument : Code::not_found,
-           argument, ": ", failure ? failure.message() : "no such file");
-    } else if (std::filesystem::is_directory(status)) {
-      add_folder(argument);
-    } else if (std::filesystem::is_regular_file(status)) {
-      parts_.push_back(ImagePart::file(argument));
-    } else {
-      std::ifstream stream(argument, std::ios::binary);
-      if (!stream) fail(Code::invalid_argument, argument, ": ", std::strerror(errno));
-      add_stream(stream, argument);
-    }
+    const NamedInput input = named_input(argument);
+    const std::size_t before = parts_.size();
+    add(input.file);
+    for (std::size_t i = before; i < parts_.size(); ++i) parts_[i].channel = input.channel;
+    if (!input.channel.empty() && parts_.size() != before + 1)
+      fail(Code::invalid_argument, argument, ": a channel is one file, the folder has ", parts_.size() - before);
+  }
+}
+
+void ImageInput::add(const std::string& argument) {
+  std::error_code failure;
+  const auto status = std::filesystem::status(argument, failure);
+  if (argument == "-") {
+    add_stream(std::cin, "standard input");
+  } else if (!std::filesystem::exists(status)) {
+    fail(failure && status.type() != std::filesystem::file_type::not_found ? Code::invalid_argument : Code::not_found,
+         argument, ": ", failure ? failure.message() : "no such file");
+  } else if (std::filesystem::is_directory(status)) {
+    add_folder(argument);
+  } else if (std::filesystem::is_regular_file(status)) {
+    parts_.push_back(ImagePart::file(argument));
+  } else {
+    std::ifstream stream(argument, std::ios::binary);
+    if (!stream) fail(Code::invalid_argument, argument, ": ", std::strerror(errno));
+    add_stream(stream, argument);
   }
 }
 

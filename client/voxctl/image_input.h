@@ -8,6 +8,13 @@
 
 namespace voxd::ctl {
 
+/// An INPUT argument: "T1c=FILE" is the image's channel T1c, unless there is a file of that whole name.
+struct NamedInput {
+  std::string channel;  ///< may be empty
+  std::string file;
+};
+NamedInput named_input(const std::string& argument);
+
 /// The INPUT arguments of `voxctl segment` as parts of one image. A regular file is sent from disk; "-" (standard
 /// input) and what is no regular file are read to their end first, as the server must know the size; a folder stands
 /// for its files, in the order of their names, without hidden ones and subfolders. Used by one thread; must outlive the
@@ -20,6 +27,7 @@ class ImageInput {
   const std::vector<ImagePart>& parts() const { return parts_; }
 
  private:
+  void add(const std::string& argument);
   void add_folder(const std::filesystem::path& folder);
   void add_stream(std::istream& stream, const std::string& name);
 

@@ -19,8 +19,8 @@ namespace {
 struct Arguments {
   std::vector<std::string> inputs;
   std::string model, model_version, request_id;
-  std::string mask, contour, preview, report;  // paths; empty: not wanted
-  double timeout_s = 0;                        // 0: none
+  std::string mask, contour, probabilities, preview, report;  // paths; empty: not wanted
+  double timeout_s = 0;                                       // 0: none
   std::int32_t priority = 0;
   bool json = false, quiet = false;
 };
@@ -40,12 +40,14 @@ bool same_file(const std::string& a, const std::string& b) {
 /// No output may take the place of another or of an input.
 void check_paths(const Arguments& arguments) {
   std::vector<std::string> outputs;
-  for (const std::string& output : {arguments.mask, arguments.contour, arguments.preview, arguments.report}) {
+  for (const std::string& output :
+       {arguments.mask, arguments.contour, arguments.probabilities, arguments.preview, arguments.report}) {
     if (output.empty() || output == "/dev/null") continue;
     for (const std::string& other : outputs)
       if (same_file(output, other)) throw UsageError(output + ": named for two outputs");
     for (const std::string& input : arguments.inputs)
-      if (output != "-" && same_file(output, input)) throw UsageError(output + ": is an input, and would be replaced");
+      if (output != "-" && same_file(output, named_input(input).file))
+        throw UsageError(output + ": is an input, and would be replaced");
     if (output == "-" && arguments.json) throw UsageError("--json: standard output already takes a result");
     outputs.push_back(output);
   }
@@ -58,6 +60,7 @@ std::vector<Output> open_outputs(const Arguments& arguments) {
   };
   open("mask", arguments.mask, &SegmentationOutcome::mask);
   open("contour", arguments.contour, &SegmentationOutcome::contour);
+  open("probabilities", arguments.probabilities, &SegmentationOutcome::probabilities);
   open("preview", arguments.preview, &SegmentationOutcome::preview);
   open("report", arguments.report, &SegmentationOutcome::report);
   return outputs;
@@ -71,6 +74,7 @@ SegmentationInput request_of(const Arguments& arguments, const ImageInput& image
   input.parts = image.parts();
   input.mask = !arguments.mask.empty();
   input.contour = !arguments.contour.empty();
+  input.probabilities = !arguments.probabilities.empty();
   input.preview = !arguments.preview.empty();
   // The summary's figures come out of the report.
   input.report = !arguments.report.empty() || !arguments.quiet || arguments.json;
@@ -124,12 +128,14 @@ void add_segment_command(CLI::App& app, const Shared& shared) {
   command
       ->add_option("INPUT", arguments->inputs,
                    "A NIfTI file (.nii, .nii.gz), a folder of slices, or - for standard input; several are the "
-                   "channels of one image")
+                   "channels of one image, in order or each as CHANNEL=FILE")
       ->required();
   command->add_option("--model", arguments->model, "Name of the model, as `voxctl models` lists it")->required();
   command->add_option("--model-version", arguments->model_version, "Version of the model; the newest if not given");
   command->add_option("--mask", arguments->mask, "Write the label map here (.nii.gz); - is standard output");
   command->add_option("--contour", arguments->contour, "Write the label map's boundary here (.nii.gz)");
+  command->add_option("--probabilities", arguments->probabilities,
+                      "Write what the labels are made of here (.nii.gz): float32, one volume per class");
   command->add_option("--preview", arguments->preview, "Write a picture of three planes with the contour here (.png)");
   command->add_option("--report", arguments->report, "Write volumes, geometry and timings here (.json)");
   command->add_option("--timeout", arguments->timeout_s, "Seconds after which the call is given up; 0 for no limit")

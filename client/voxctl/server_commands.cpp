@@ -10,11 +10,18 @@
 namespace voxd::ctl {
 namespace {
 
+/// "  (T1c, T1, T2, FLAIR)" where an image has several channels.
+std::string channels_of(const ServedModel& model) {
+  std::string text;
+  for (const std::string& name : model.input_channels) text += (text.empty() ? "  (" : ", ") + name;
+  return model.input_channels.size() > 1 ? text + ")" : "";
+}
+
 void print_table(const std::vector<ServedModel>& models) {
   for (const ServedModel& model : models) {
     std::cout << model.name << "  version " << model.version << "  ";
     if (model.ready)
-      std::cout << "ready  " << model.task << '\n';
+      std::cout << "ready  " << model.task << channels_of(model) << '\n';
     else
       std::cout << "not ready: " << model.reason << '\n';
   }
@@ -28,6 +35,7 @@ void print_json(const std::vector<ServedModel>& models) {
                     {"ready", model.ready},
                     {"reason", model.reason},
                     {"task", model.task},
+                    {"input_channels", model.input_channels},
                     {"description", model.description}});
   std::cout << list.dump(2) << '\n';
 }

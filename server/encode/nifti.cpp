@@ -77,34 +77,54 @@ std::optional<Qform> qform_of(const Affine& affine, const Vec3& spacing) {
   return Qform{quaternion_of(r), qfac};
 }
 
-void check(const HostVolume& label_map) {
-  if (label_map.dtype != DType::u8 && label_map.dtype != DType::u16)
-    fail(Code::invalid_argument, "label map: ", name_of(label_map.dtype), ", uint8 or uint16 expected");
-  if (label_map.channels != 1) fail(Code::invalid_argument, "label map: ", label_map.channels, " channels, 1 expected");
-  const auto [x, y, z] = label_map.geometry.size;
-  for (std::int32_t size : {x, y, z})
-    if (size < 1 || size > std::numeric_limits<std::int16_t>::max())
-      fail(Code::invalid_argument, "label map: ", to_string(label_map.geometry.size),
-           " voxels, NIfTI-1 holds 1 to 32767 along an axis");
-  for (const auto& row : label_map.geometry.affine)
-    for (double value : row)
-      if (!std::isfinite(static_cast<float>(value)))
-        fail(Code::invalid_argument, "label map: the affine's ", value, " does not fit float32");
+/// What a file of that type holds, for messages and the header.
+struct FileType {
+  const char* what;
+  std::int16_t datatype, bits;
+};
+
+FileType file_type_of(DType dtype) {
+  switch (dtype) {
+    case DType::u8: return {"label map", 2, 8};
+    case DType::u16: return {"label map", 512, 16};
+    case DType::f32: return {"probabilities", 16, 32};
+    default: fail(Code::invalid_argument, "label map: ", name_of(dtype), ", uint8 or uint16 expected");
+  }
 }
 
-void write_header(const HostVolume& label_map, HeaderWriter header) {
-  const Geometry& geometry = label_map.geometry;
+void check(const HostVolume& volume) {
+  const char* what = file_type_of(volume.dtype).what;
+  if (is_label_type(volume.dtype) && volume.channels != 1)
+    fail(Code::invalid_argument, what, ": ", volume.channels, " channels, 1 expected");
+  const auto [x, y, z] = volume.geometry.size;
+  constexpr int most = std::numeric_limits<std::int16_t>::max();
+  for (std::int32_t size : {x, y, z})
+    if (size < 1 || size > most)
+      fail(Code::invalid_argument, what, ": ", to_string(volume.geometry.size), " voxels, NIfTI-1 holds 1 to ", most,
+           " along an axis");
+  if (volume.channels < 1 || volume.channels > most)
+    fail(Code::invalid_argument, what, ": ", volume.channels, " channels, NIfTI-1 holds 1 to ", most);
+  for (const auto& row : volume.geometry.affine)
+    for (double value : row)
+      if (!std::isfinite(static_cast<float>(value)))
+        fail(Code::invalid_argument, what, ": the affine's ", value, " does not fit float32");
+}
+
+void write_header(const HostVolume& volume, HeaderWriter header) {
+  const Geometry& geometry = volume.geometry;
   const Vec3 spacing = spacing_mm(geometry.affine);
   const std::optional<Qform> qform = qform_of(geometry.affine, spacing);
-  const bool is_u8 = label_map.dtype == DType::u8;
+  const FileType type = file_type_of(volume.dtype);
+  const Int3& size = geometry.size;
+  const std::int32_t axes[] = {size[0], size[1], size[2], volume.channels};
 
   header.put<std::int32_t>(0, 348);
   header.put_text(38, "r");
-  header.put<std::int16_t>(40, 3);
+  header.put<std::int16_t>(40, volume.channels > 1 ? 4 : 3);
   for (std::size_t axis = 1; axis < 8; ++axis)
-    header.put<std::int16_t>(40 + 2 * axis, static_cast<std::int16_t>(axis <= 3 ? geometry.size[axis - 1] : 1));
-  header.put<std::int16_t>(70, is_u8 ? 2 : 512);
-  header.put<std::int16_t>(72, is_u8 ? 8 : 16);
+    header.put<std::int16_t>(40 + 2 * axis, static_cast<std::int16_t>(axis <= 4 ? axes[axis - 1] : 1));
+  header.put<std::int16_t>(70, type.datatype);
+  header.put<std::int16_t>(72, type.bits);
   header.put<float>(76, static_cast<float>(qform ? qform->qfac : 1));
   for (std::size_t axis = 1; axis < 8; ++axis)
     header.put<float>(76 + 4 * axis, axis <= 3 ? static_cast<float>(spacing[axis - 1]) : 1);
@@ -124,31 +144,35 @@ void write_header(const HostVolume& label_map, HeaderWriter header) {
 }
 
 template <class T>
-void write_voxels(const HostVolume& label_map, std::byte* to) {
-  const auto [x, y, z] = label_map.geometry.size;
+void write_voxels(const HostVolume& volume, std::byte* to) {
+  const auto [x, y, z] = volume.geometry.size;
   const auto copy_row = [](const T* from, std::int64_t count, T* row) {
     std::memcpy(row, from, static_cast<std::size_t>(count) * sizeof(T));
   };
-  // The offset of the voxels in the file is a multiple of every voxel size.
-  reverse_axes(label_map.as<T>().data(), reinterpret_cast<T*>(to), {z, y, x}, 0, x, copy_row);
+  const std::int64_t voxels = std::int64_t{x} * y * z;
+  for (std::int64_t channel = 0; channel < volume.channels; ++channel)
+    // The offset of the voxels in the file is a multiple of every voxel size.
+    reverse_axes(volume.as<T>().data() + channel * voxels, reinterpret_cast<T*>(to) + channel * voxels, {z, y, x}, 0, x,
+                 copy_row);
 }
 
 }  // namespace
 
-std::vector<std::byte> encode_nifti(const HostVolume& label_map) {
-  check(label_map);
-  const auto [x, y, z] = label_map.geometry.size;
+std::vector<std::byte> encode_nifti(const HostVolume& volume) {
+  check(volume);
+  const auto [x, y, z] = volume.geometry.size;
   const std::int64_t voxel_bytes =
-      checked_product({x, y, z, static_cast<std::int64_t>(size_of(label_map.dtype))}, "label map");
+      checked_product({x, y, z, volume.channels, static_cast<std::int64_t>(size_of(volume.dtype))}, "volume");
   std::vector<std::byte> file(voxel_offset + static_cast<std::size_t>(voxel_bytes));
-  write_header(label_map, HeaderWriter(file.data()));
-  if (label_map.dtype == DType::u8)
-    write_voxels<std::uint8_t>(label_map, file.data() + voxel_offset);
-  else
-    write_voxels<std::uint16_t>(label_map, file.data() + voxel_offset);
+  write_header(volume, HeaderWriter(file.data()));
+  switch (volume.dtype) {
+    case DType::u8: write_voxels<std::uint8_t>(volume, file.data() + voxel_offset); break;
+    case DType::u16: write_voxels<std::uint16_t>(volume, file.data() + voxel_offset); break;
+    default: write_voxels<float>(volume, file.data() + voxel_offset);
+  }
   return file;
 }
 
-std::vector<std::byte> encode_nifti_gz(const HostVolume& label_map) { return gzip_fast(encode_nifti(label_map)); }
+std::vector<std::byte> encode_nifti_gz(const HostVolume& volume) { return gzip_fast(encode_nifti(volume)); }
 
 }  // namespace voxd

@@ -75,6 +75,30 @@ TEST_CASE("a folder and several inputs are parts of one image, in order", "[voxc
   CHECK(ended.out == "one,two," + bench.image);
 }
 
+TEST_CASE("an input may say which channel it is", "[voxctl]") {
+  v1::Open open;
+  const Bench bench([&](FakeCall& call) {
+    open = call.open();
+    return echo(call);
+  });
+  const std::string odd = bench.folder.write("T1=odd.nii", "odd").string();
+  CHECK(bench.segment({"T2=" + bench.file, "FLAIR=-", odd, "--mask", "-", "--quiet"}, {.input = "x"}).out ==
+        bench.image + "xodd");
+  REQUIRE(open.parts_size() == 3);
+  CHECK(open.parts(0).channel() == "T2");
+  CHECK(open.parts(0).file_name() == "head.nii");
+  CHECK(open.parts(1).channel() == "FLAIR");
+  CHECK(open.parts(2).channel().empty());
+
+  require_one_line(bench.segment({"T2=" + bench.file, "--mask", bench.file}), 1, "would be replaced");
+  require_one_line(bench.segment({"T2=" + bench.path("absent.nii"), "--mask", "-"}), 4, "absent.nii");
+  const TemporaryFolder two;
+  two.write("1.nii", "a");
+  two.write("2.nii", "b");
+  require_one_line(bench.segment({"T2=" + two.path().string(), "--mask", "-"}), 2,
+                   "a channel is one file, the folder has 2");
+}
+
 TEST_CASE("the options of a call reach the server", "[voxctl]") {
   v1::Open open;
   const Bench bench([&](FakeCall& call) {

@@ -56,6 +56,19 @@ TEST_CASE("a bundle's description comes from its three files", "[bundle]") {
   CHECK(bundle.post.size() == 4);  // Invertd and AsDiscreted are one step
 }
 
+TEST_CASE("an image's channels have the names of metadata.json, or none of them has", "[bundle]") {
+  const auto names = [](const std::string& channels) {
+    const BundleFolder demo(
+        plain_chain(),
+        R"({"network_data_format": {"inputs": {"image": {"num_channels": 2, "channel_def": )" + channels + "}}}}");
+    return read_bundle(demo.path, false).description.channel_names;
+  };
+  CHECK(names(R"({"1": "T2", "0": "T1"})") == std::vector<std::string>{"T1", "T2"});
+  CHECK(names(R"({"0": "T1"})").empty());
+  CHECK(names(R"({"0": "T1", "1": "T1"})").empty());
+  CHECK(names("{}").empty());
+}
+
 TEST_CASE("without metadata and serving files a bundle still has tensors to call it with", "[bundle]") {
   const BundleFolder folder(plain_chain(), "");
   const Bundle bundle = read_bundle(folder.path, false);
@@ -94,16 +107,19 @@ postprocessing:
 }
 
 TEST_CASE("a macro takes part of the chain from another file of the bundle", "[bundle]") {
-  const std::string inference = R"({"preprocessing": {"_target_": "Compose", "transforms": "%configs/steps.yaml::before"},
+  const std::string inference =
+      R"({"preprocessing": {"_target_": "Compose", "transforms": "%configs/steps.yaml::before"},
     "inferer": "%steps.yaml::inferer", "lost": "%../../secret.json::a"})";
   const BundleFolder demo(inference);
-  write_file(demo.path / "configs" / "steps.yaml",
-             "before:\n- {_target_: LoadImaged, keys: image}\ninferer: {_target_: SlidingWindowInferer, roi_size: 64}\n");
+  write_file(
+      demo.path / "configs" / "steps.yaml",
+      "before:\n- {_target_: LoadImaged, keys: image}\ninferer: {_target_: SlidingWindowInferer, roi_size: 64}\n");
   CHECK(read_bundle(demo.path, false).warm_up_size == Int3{64, 64, 64});
 
   SECTION("but not from outside") {
     for (const std::string file : {"../other.json", "/etc/other.json", "absent.json"}) {
-      const BundleFolder outside(R"({"preprocessing": ")" + ("%" + file) + R"(::a", "inferer": {"_target_": "SimpleInferer"}})");
+      const BundleFolder outside(R"({"preprocessing": ")" + ("%" + file) +
+                                 R"(::a", "inferer": {"_target_": "SimpleInferer"}})");
       CHECK_THAT(message_of([&] { read_bundle(outside.path, false); }),
                  Contains("demo/configs/inference.json: preprocessing") && Contains(file) && Contains("the bundle"));
     }

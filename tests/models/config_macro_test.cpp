@@ -30,7 +30,8 @@ std::string resolved(const Config& config, const std::string& id) { return to_te
 }  // namespace
 
 TEST_CASE("a macro is a copy of another place of the file", "[config][macro]") {
-  const Config config = expanded(R"({"sizes": [96, 96, 96], "a": "%sizes", "b": {"c": "%sizes::1"}, "old": "%sizes#2"})");
+  const Config config =
+      expanded(R"({"sizes": [96, 96, 96], "a": "%sizes", "b": {"c": "%sizes::1"}, "old": "%sizes#2"})");
   CHECK(resolved(config, "a") == "[96, 96, 96]");
   CHECK(resolved(config, "a::2") == "96");
   CHECK(resolved(config, "b") == "{'c': 96}");
@@ -55,7 +56,8 @@ TEST_CASE("a component that a macro copies is a component of its own", "[config]
 }
 
 TEST_CASE("relative references of a copy count from where it was taken", "[config][macro]") {
-  const Config config = expanded(R"({"a": {"x": 1, "y": "@::x", "z": "$@::x + @::::top"}, "top": 5, "far": {"down": "%a"},
+  const Config config =
+      expanded(R"({"a": {"x": 1, "y": "@::x", "z": "$@::x + @::::top"}, "top": 5, "far": {"down": "%a"},
     "pair": [7, "%::0"]})");
   CHECK(resolved(config, "far::down::y") == "1");
   CHECK(resolved(config, "far::down::z") == "6");
@@ -75,9 +77,10 @@ TEST_CASE("macros are replaced once, in the file's order", "[config][macro]") {
 }
 
 TEST_CASE("a macro that cannot be replaced is refused where it is used, with the reason", "[config][macro]") {
-  const Config config = expanded(R"({"gone": "%nowhere", "file": "%none.json::a", "part": "%there.json::a::9", "high": "%::::x",
+  const Config config =
+      expanded(R"({"gone": "%nowhere", "file": "%none.json::a", "part": "%there.json::a::9", "high": "%::::x",
     "fine": 1})",
-                                 {{"there.json", R"({"a": [1]})"}});
+               {{"there.json", R"({"a": [1]})"}});
   CHECK(resolved(config, "fine") == "1");
   const auto message = [&](const char* id) { return message_of([&] { config.resolve(id); }); };
   CHECK(message("gone") == "test.json: gone: \"%nowhere\": there is no 'nowhere'");
@@ -97,8 +100,7 @@ TEST_CASE("macros cannot make a config of any size or depth", "[config][macro]")
   }
   SECTION("depth") {
     std::string text = R"({"a0": [1])";
-    for (int i = 1; i < 100; ++i)
-      text += ", \"a" + std::to_string(i) + "\": [\"%a" + std::to_string(i - 1) + "\"]";
+    for (int i = 1; i < 100; ++i) text += ", \"a" + std::to_string(i) + "\": [\"%a" + std::to_string(i - 1) + "\"]";
     CHECK_THAT(message_of([&] { expanded(text + "}"); }), Contains("deeper than 64 levels"));
   }
   SECTION("files") {

@@ -48,6 +48,13 @@ std::vector<std::string> names(const Steps& steps) {
 }
 using Names = std::vector<std::string>;
 
+/// What follows the network: without what the inferer does itself.
+Names names_after_network(const Bundle& bundle) {
+  Names result = names(bundle.post);
+  if (bundle.labelling) result.erase(result.begin());
+  return result;
+}
+
 Bundle fused(const std::string& config) { return read_bundle(BundleFolder(config).path, false); }
 
 constexpr const char* as_written = R"({"fuse": false})";
@@ -125,14 +132,14 @@ TEST_CASE("scores are brought back as labels", "[fuse]") {
 TEST_CASE("softmax before an argmax is left out, and the windows give labels", "[fuse]") {
   const std::string config = chain({load_step, typed_step, first_step, orient_step, spacing_step, range_step},
                                    {softmax_step, argmax_step, nearest_step}, windows);
-  CHECK(names(fused(config).post) == Names{"Invertd", "SaveImaged"});
+  CHECK(names_after_network(fused(config)) == Names{"Invertd", "SaveImaged"});
   check_same(config);
 }
 
 TEST_CASE("an inverse of nothing is left out, and so is what stands between softmax and argmax then", "[fuse]") {
   const std::string config =
       chain({load_step, first_step, range_step}, {softmax_step, invert_step, argmax_step}, windows);
-  CHECK(names(fused(config).post) == Names{"SaveImaged"});
+  CHECK(names_after_network(fused(config)) == Names{"SaveImaged"});
   check_same(config);
 }
 
@@ -151,7 +158,7 @@ TEST_CASE("whatever else is asked for stays as it is written", "[fuse]") {
   pre_stays({load_step, range_step, crop_step, smooth}, written);
 
   const auto post_stays = [](std::initializer_list<std::string> post, const Names& wanted) {
-    CHECK(names(fused(chain({load_step, spacing_step}, post, windows)).post) == wanted);
+    CHECK(names_after_network(fused(chain({load_step, spacing_step}, post, windows))) == wanted);
   };
   const std::string one_hot = R"({"_target_": "AsDiscreted", "keys": "pred", "argmax": true, "to_onehot": 5})";
   const std::string sigmoid = R"({"_target_": "Activationsd", "keys": "pred", "sigmoid": true})";
@@ -184,7 +191,7 @@ TEST_CASE("a bundle can ask for its chain as it is written", "[fuse]") {
                             plain_metadata, as_written);
   const Bundle bundle = read_bundle(folder.path, false);
   CHECK(names(bundle.pre) == Names{"LoadImaged", "ScaleIntensityRanged", "CropForegroundd", "Resized"});
-  CHECK(names(bundle.post) == Names{"Activationsd", "AsDiscreted", "SaveImaged"});
+  CHECK(names_after_network(bundle) == Names{"Activationsd", "AsDiscreted", "SaveImaged"});
 }
 
 TEST_CASE("an image without foreground is refused by the fused crop in the same words", "[fuse]") {

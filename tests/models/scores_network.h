@@ -9,7 +9,7 @@ namespace voxd::test {
 /// Stands in for a network of so many classes: of the input's first channel, class c scores a parabola of its own with
 /// its top at (c + 0.5) / classes of the range low..high, above 0 near there, so that each value has one best class and
 /// neighbours in value are neighbours in class. Its memory is the workspace's. Runs on the stream.
-class ScoresNetwork final : public Network {
+class ScoresNetwork : public Network {
  public:
   ScoresNetwork(std::int32_t classes, float low, float high) : classes_(classes), low_(low), high_(high) {}
 

@@ -114,9 +114,26 @@ TEST_CASE("voxels lie in the file with X fastest, behind a header that says mill
   REQUIRE(field<float>(file, 88) == 4);
 }
 
+TEST_CASE("probabilities are float32 with their classes along the fourth axis", "[encode][nifti]") {
+  HostVolume volume = make_host_volume(DType::f32, 2, {{2, 1, 3}, identity_affine()});
+  for (std::size_t i = 0; i < 12; ++i) volume.as<float>()[i] = static_cast<float>(i) / 16;
+  const auto file = encode_nifti(volume);
+  REQUIRE(file.size() == 352 + 12 * 4);
+  const std::vector<int> axes{4, 2, 1, 3, 2, 1};
+  for (std::size_t i = 0; i < axes.size(); ++i) REQUIRE(field<std::int16_t>(file, 40 + 2 * i) == axes[i]);
+  REQUIRE(field<std::int16_t>(file, 70) == 16);
+  REQUIRE(field<std::int16_t>(file, 72) == 32);
+  const std::vector<int> expected{0, 3, 1, 4, 2, 5, 6, 9, 7, 10, 8, 11};
+  for (std::size_t i = 0; i < 12; ++i) REQUIRE(field<float>(file, 352 + 4 * i) == static_cast<float>(expected[i]) / 16);
+  const HostVolume one = make_host_volume(DType::f32, 1, {{2, 1, 3}, identity_affine()});
+  REQUIRE(field<std::int16_t>(encode_nifti(one), 40) == 3);
+}
+
 TEST_CASE("what NIfTI-1 cannot hold is refused", "[encode][nifti]") {
-  REQUIRE_THROWS_WITH(encode_nifti(make_host_volume(DType::f32, 1, {{2, 2, 2}, identity_affine()})),
-                      "label map: float32, uint8 or uint16 expected");
+  REQUIRE_THROWS_WITH(encode_nifti(make_host_volume(DType::f64, 1, {{2, 2, 2}, identity_affine()})),
+                      "label map: float64, uint8 or uint16 expected");
+  REQUIRE_THROWS_WITH(encode_nifti(make_host_volume(DType::f32, 32768, {{1, 1, 1}, identity_affine()})),
+                      "probabilities: 32768 channels, NIfTI-1 holds 1 to 32767");
   REQUIRE_THROWS_WITH(encode_nifti(make_host_volume(DType::u8, 2, {{2, 2, 2}, identity_affine()})),
                       "label map: 2 channels, 1 expected");
   REQUIRE_THROWS_WITH(encode_nifti(ramp<std::uint8_t>({32768, 1, 1})),

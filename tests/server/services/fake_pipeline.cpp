@@ -30,6 +30,7 @@ FakePipeline::FakePipeline() {
                           {"CONTOUR", "contour", "UINT8", {1, 1, -1, -1, -1}},
                           {"SCALED", "scaled", "FP32", {1, -1, -1, -1}}};
   description_.contour_key = "contour";
+  description_.has_probabilities = true;
   description_.labels = {{0, "background"}, {1, "thing"}};
 }
 
@@ -52,6 +53,10 @@ PipelineResult FakePipeline::run(const std::vector<HostVolume>& images, JobConte
   result.outputs.push_back({"scaled", mapped<float>(image, geometry, allocate, [](float v) { return 2 * v; })});
   if (extras.contour && description_.contour_key.empty())
     result.contour = mapped<std::uint8_t>(image, geometry, allocate, [](float) { return 1; });
+  if (extras.probabilities) {
+    result.probabilities = make_host_volume(DType::f32, 2, geometry, allocate);
+    for (std::size_t i = 0; float& value : result.probabilities->as<float>()) value = static_cast<float>(i++);
+  }
   if (extras.components) result.components = {{1, 3}};
   result.stage_ms[static_cast<std::size_t>(Stage::network)] = 1;
   return result;

@@ -38,6 +38,7 @@ class Gate {
 
 /// A pipeline without a network: the mask is 1 where the image is above 0.5, the contour is 1 where it is above 1.5; a
 /// third output "SCALED" is float32, twice the image. Where contour_key is empty, a contour that is asked for is all 1.
+/// Probabilities are two channels that count 0, 1, 2, ... through.
 /// Thread rule: Pipeline's; the members that are not atomic are set before a server has it.
 class FakePipeline : public Pipeline {
  public:

@@ -1,4 +1,5 @@
 #include <cstring>
+#include <numeric>
 #include <thread>
 
 #include "tests/server/services/infer_caller.h"
@@ -31,8 +32,10 @@ TEST_CASE("a raw volume comes back as its outputs with names, types and shapes")
   CHECK(response.model_name() == "fake");
   CHECK(response.model_version() == "1");
   CHECK(response.id() == "call 7");
-  CHECK_THAT(response.parameters().at("stage_ms").string_param(),
-             Matches(R"(\{"decode":[0-9.e-]+,"queue":[0-9.e-]+,"pre":[0-9.e-]+,"network":[0-9.e-]+,"post":[0-9.e-]+,"encode":[0-9.e-]+\})"));
+  CHECK_THAT(
+      response.parameters().at("stage_ms").string_param(),
+      Matches(
+          R"(\{"decode":[0-9.e-]+,"queue":[0-9.e-]+,"pre":[0-9.e-]+,"network":[0-9.e-]+,"post":[0-9.e-]+,"encode":[0-9.e-]+\})"));
   REQUIRE(response.outputs_size() == 3);
   REQUIRE(response.raw_output_contents_size() == 3);
   CHECK(response.outputs(0).name() == "MASK");
@@ -222,11 +225,17 @@ TEST_CASE("parameters that clients send by themselves are accepted") {
   CHECK(infer(server, request).status.ok());
 }
 
+/// All of an answer but how long it took.
+std::string content_of(Answer answer) {
+  answer.response.clear_parameters();
+  return answer.response.SerializeAsString();
+}
+
 TEST_CASE("four inferences at once, ten times, give the same bytes") {
   Settings settings;
   settings.workers = 2;
   const ServerFixture server(settings);
-  const std::string expected = infer(server, float_request()).response.SerializeAsString();
+  const std::string expected = content_of(infer(server, float_request()));
   for (int round = 0; round < 10; ++round) {
     std::array<Answer, 4> answers;
     {
@@ -235,7 +244,53 @@ TEST_CASE("four inferences at once, ten times, give the same bytes") {
     }
     for (const Answer& answer : answers) {
       REQUIRE(answer.status.ok());
-      CHECK(answer.response.SerializeAsString() == expected);
+      CHECK(content_of(answer) == expected);
     }
   }
+}
+
+TEST_CASE("a model of several channels takes them as one tensor, or each under its name in any order") {
+  const ServerFixture server({}, [](FakePipeline& fake) {
+    fake.description_.inputs[0].shape[0] = 2;
+    fake.description_.channel_names = {"T1", "T2"};
+  });
+  const auto channel = [](ModelInferRequest& request, const std::string& name, float value) {
+    auto& input = *request.add_inputs();
+    input.set_name(name);
+    input.set_datatype("FP32");
+    for (const int axis : {1, 2, 1, 3}) input.add_shape(axis);
+    request.add_raw_input_contents(raw(std::vector<float>(6, value)));
+  };
+  ModelInferRequest request;
+  request.set_model_name("fake");
+  channel(request, "T2", 5);
+  channel(request, "T1", 3);
+  CHECK(scaled_bytes(server, request) == raw(std::vector<float>(6, 6)));
+
+  SECTION("all of them") {
+    request.mutable_inputs()->RemoveLast();
+    request.mutable_raw_input_contents()->RemoveLast();
+    CHECK_THAT(infer(server, request).status.error_message(), Contains("expected 2 inputs but got 1 inputs"));
+  }
+  SECTION("no others") {
+    channel(request, "T3", 1);
+    request.mutable_inputs()->SwapElements(1, 2);
+    request.mutable_inputs()->RemoveLast();
+    request.mutable_raw_input_contents()->RemoveLast();
+    CHECK_THAT(infer(server, request).status.error_message(), Contains("unexpected inference input 'T3'"));
+  }
+}
+
+TEST_CASE("an output that is declared as probabilities shows them") {
+  const ServerFixture server({}, [](FakePipeline& fake) {
+    fake.description_.outputs.push_back({"SCORES", "probabilities", "FP32", {1, 2, -1, -1, -1}});
+  });
+  ModelInferRequest request = float_request();
+  request.add_outputs()->set_name("SCORES");
+  const Answer answer = infer(server, request);
+  REQUIRE(answer.status.ok());
+  CHECK(answer.response.outputs(0).shape(1) == 2);
+  std::vector<float> counted(12);
+  std::iota(counted.begin(), counted.end(), 0.0f);
+  CHECK(answer.response.raw_output_contents(0) == raw(counted));
 }

@@ -218,3 +218,27 @@ TEST_CASE("an image that needs more than a job may have is refused with both num
   CHECK(status.error_code() == grpc::StatusCode::RESOURCE_EXHAUSTED);
   CHECK_THAT(status.error_message(), Contains("needs up to 192 bytes of working memory, at most 100"));
 }
+
+TEST_CASE("a part that names a channel which the model does not have is refused before any chunk") {
+  const ServerFixture server({}, [](FakePipeline& fake) { fake.description_.channel_names = {"CT"}; });
+  const std::string image = small_image();
+  v1::Open open = open_for(image);
+  open.mutable_parts(0)->set_channel("MR");
+  const SegmentOutcome outcome = segment(server.channel, open, image);
+  CHECK(outcome.status.error_message() == "parts[0].channel: 'MR', model 'fake' has 'CT'");
+  CHECK_FALSE(outcome.accepted);
+
+  open.mutable_parts(0)->set_channel("CT");
+  CHECK(segment(server.channel, open, image).status.ok());
+}
+
+TEST_CASE("probabilities that a chain does not have are refused before any chunk") {
+  const ServerFixture server({}, [](FakePipeline& fake) { fake.description_.has_probabilities = false; });
+  const std::string image = small_image();
+  v1::Open open = open_for(image);
+  open.mutable_options()->set_probabilities(true);
+  const SegmentOutcome outcome = segment(server.channel, open, image);
+  CHECK(outcome.status.error_code() == grpc::StatusCode::FAILED_PRECONDITION);
+  CHECK_THAT(outcome.status.error_message(), Contains("options.probabilities: model 'fake' has none"));
+  CHECK_FALSE(outcome.accepted);
+}

@@ -1,3 +1,4 @@
+#include <cstring>
 #include <thread>
 
 #include "tests/server/services/server_fixture.h"
@@ -102,4 +103,18 @@ TEST_CASE("the models are listed with what they are for") {
   CHECK(response.models(0).name() == "fake");
   CHECK(response.models(0).ready());
   CHECK(response.models(0).task() == "finds what is above one half");
+}
+
+TEST_CASE("probabilities come back as a file of float32") {
+  const ServerFixture server;
+  const std::string image = small_image();
+  v1::Open open = open_for(image);
+  open.mutable_options()->set_probabilities(true);
+  const SegmentOutcome outcome = segment(server.channel, open, image);
+  REQUIRE(outcome.status.ok());
+  const std::string file = unzipped(outcome.results.at(v1::Result::PROBABILITIES));
+  REQUIRE(file.size() == 352 + 2 * 24 * sizeof(float));
+  float last = 0;
+  std::memcpy(&last, file.data() + file.size() - sizeof last, sizeof last);
+  CHECK(last == 47);
 }

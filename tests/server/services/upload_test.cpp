@@ -46,3 +46,32 @@ TEST_CASE("a chunk that runs past the end by one byte leaves the part as it was"
 }
 
 TEST_CASE("the sizes of the parts are added up") { CHECK(check_parts(kTwoParts, {}) == 7); }
+
+TEST_CASE("parts that name channels are put in the model's order") {
+  PipelineDescription description;
+  description.name = "tumour";
+  description.channel_names = {"T1c", "T1", "FLAIR"};
+  const PartDescription t1c{"x", "", 1, "T1c"}, t1{"y", "", 2, "T1"}, flair{"z", "", 3, "FLAIR"};
+  const auto ids = [&](const std::vector<PartDescription>& parts) {
+    std::string text;
+    for (const PartDescription& part : in_channel_order(parts, description)) text += part.id;
+    return text;
+  };
+  CHECK(ids({flair, t1c, t1}) == "xyz");
+  CHECK(ids(kTwoParts) == "ab");
+
+  const auto refusal = [&](const std::vector<PartDescription>& parts) -> std::string {
+    try {
+      in_channel_order(parts, description);
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "";
+  };
+  CHECK(refusal({t1c, {"q", "", 1, "T2\n"}}) == "parts[1].channel: 'T2\\x0a', model 'tumour' has 'T1c', 'T1', 'FLAIR'");
+  CHECK(refusal({t1c, kTwoParts[0], flair}) == "parts[1].channel: '', model 'tumour' has 'T1c', 'T1', 'FLAIR'");
+  CHECK(refusal({t1, t1c, t1}) == "parts[2].channel: 'T1' occurs twice");
+  CHECK(refusal({t1, t1c}) == "parts: channel 'FLAIR' is missing");
+  description.channel_names.clear();
+  CHECK(refusal({t1}) == "parts[0].channel: 'T1', model 'tumour' has none");
+}
