@@ -86,6 +86,22 @@ void add_objects(const Sizes& sizes, Cases& cases) {
   }
 }
 
+/// What Segment makes of a label map beside the chain's own results; MONAI has no word for it.
+void add_extras(const Sizes& sizes, Cases& cases) {
+  const auto labels = [net = sizes.net] { return organs(net, 4); };
+  cases.push_back({.name = words({"boundary of each of 4 labels", to_string(sizes.net)}),
+                   .inputs = {labels},
+                   .run = [](const Inputs& in, Workspace& w) { return label_boundary(in[0], w); }});
+  cases.push_back({.name = words({"count components of each of 4 labels", to_string(sizes.net)}),
+                   .inputs = {labels},
+                   .run =
+                       [](const Inputs& in, Workspace& w) {
+                         count_components(in[0], w);
+                         return in[0];
+                       },
+                   .bound_by_memory = false});
+}
+
 }  // namespace
 
 void add_label_cases(const Sizes& sizes, Cases& cases) {
@@ -119,6 +135,7 @@ void add_label_cases(const Sizes& sizes, Cases& cases) {
   add_discrete(sizes, cases);
   add_components(sizes, cases);
   add_objects(sizes, cases);
+  add_extras(sizes, cases);
   const auto mask = [net = sizes.net] { return organ(net); };
   const auto contour = [](const Inputs& in, Workspace& w) { return label_to_contour(in[0], w); };
   cases.push_back({.name = words({"contour of u8 organ", to_string(sizes.net)}),
