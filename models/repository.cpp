@@ -1,92 +1,34 @@
 #include "models/repository.h"
 
 #include <algorithm>
-#include <charconv>
 #include <set>
 #include <utility>
 
 namespace voxd {
 namespace {
 
-namespace fs = std::filesystem;
-
-struct Found {
-  std::string name, version;
-  fs::path folder;
-};
-
-bool is_bundle(const fs::path& folder) {
-  std::error_code error;
-  return fs::is_directory(folder / "configs", error);
-}
-
-/// The decimal number that a version's folder is named with; -1 when it is no such name.
-std::int64_t version_number(const std::string& name) {
-  std::int64_t number = -1;
-  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), number);
-  return error == std::errc{} && end == name.data() + name.size() && number >= 0 ? number : -1;
-}
-
-/// The bundles of one model: the folder itself, or one per numbered folder in it.
-std::vector<Found> versions_of(const fs::path& folder) {
-  const std::string name = folder.filename().string();
-  if (is_bundle(folder)) return {{name, "1", folder}};
-  std::vector<Found> versions;
-  for (const auto& entry : fs::directory_iterator(folder, fs::directory_options::skip_permission_denied))
-    if (const std::string number = entry.path().filename().string();
-        version_number(number) >= 0 && is_bundle(entry.path()))
-      versions.push_back({name, number, entry.path()});
-  std::sort(versions.begin(), versions.end(),
-            [](const Found& a, const Found& b) { return version_number(a.version) < version_number(b.version); });
-  return versions;
-}
-
-std::vector<Found> scan(const fs::path& repository) {
-  std::error_code error;
-  if (!fs::is_directory(repository, error))
-    fail(Code::not_found, "model repository: there is no folder '", repository.string(), "'");
-  std::set<fs::path> folders;
-  for (const auto& entry : fs::directory_iterator(repository))
-    if (entry.is_directory(error)) folders.insert(entry.path());
-  std::vector<Found> found;
-  for (const fs::path& folder : folders)
-    for (Found& version : versions_of(folder)) found.push_back(std::move(version));
-  return found;
-}
-
-void keep_only(std::vector<Found>& found, const std::vector<std::string>& names) {
-  if (names.empty()) return;
+void require_all(const std::vector<std::string>& names, const std::vector<Deployment>& found) {
   for (const std::string& name : names)
-    if (std::none_of(found.begin(), found.end(), [&](const Found& model) { return model.name == name; }))
+    if (std::none_of(found.begin(), found.end(), [&](const Deployment& model) { return model.name == name; }))
       fail(Code::not_found, "model repository: there is no model '", name, "'");
-  std::erase_if(found,
-                [&](const Found& model) { return std::find(names.begin(), names.end(), model.name) == names.end(); });
 }
 
 std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
 
 }  // namespace
 
-ModelRepository::ModelRepository(fs::path folder, Options options) {
-  std::vector<Found> found = scan(folder);
-  keep_only(found, options.only);
-  for (const Found& model : found) {
-    Entry entry{{model.name, model.version, false, ""}, nullptr};
-    try {
-      entry.model =
-          std::make_shared<const Model>(Model{model.name, model.version, Pipeline::load(model.folder, options.device)});
-      entry.status.ready = true;
-    } catch (const std::exception& error) {
-      entry.status.reason = first_line(error.what());
-    }
-    entries_.push_back(std::move(entry));
-  }
+ModelRepository::ModelRepository(std::filesystem::path folder, Options options)
+    : folder_(std::move(folder)), options_(std::move(options)) {
+  const std::vector<Deployment> found = scan();
+  require_all(options_.only, found);
+  for (const Deployment& model : found) bring_up(model, {});
 }
 
 ModelRepository::ModelRepository(std::vector<Model> models) {
   for (Model& model : models) {
+    const Key key{model.name, std::stoll(model.version), model.version};
     ModelStatus status{model.name, model.version, true, ""};
-    entries_.push_back({std::move(status), std::make_shared<const Model>(std::move(model))});
+    entries_[key] = {std::move(status), std::make_shared<const Model>(std::move(model)), "", false};
   }
 }
 
@@ -94,8 +36,8 @@ std::shared_ptr<const Model> ModelRepository::find(const std::string& name, cons
   const std::lock_guard lock(mutex_);
   // A version that could not be loaded does not hide an older one that serves.
   const Entry* newest = nullptr;
-  for (const Entry& entry : entries_) {
-    if (entry.status.name != name || (!version.empty() && entry.status.version != version)) continue;
+  for (const auto& [key, entry] : entries_) {
+    if (key.name != name || (!version.empty() && key.version != version)) continue;
     if (entry.model || !newest || !newest->model) newest = &entry;
   }
   if (!newest) {
@@ -109,13 +51,114 @@ std::shared_ptr<const Model> ModelRepository::find(const std::string& name, cons
 std::vector<ModelStatus> ModelRepository::list() const {
   const std::lock_guard lock(mutex_);
   std::vector<ModelStatus> statuses;
-  for (const Entry& entry : entries_) statuses.push_back(entry.status);
+  for (const auto& [key, entry] : entries_) statuses.push_back(entry.status);
   return statuses;
 }
 
 bool ModelRepository::ready() const {
   const std::lock_guard lock(mutex_);
-  return std::all_of(entries_.begin(), entries_.end(), [](const Entry& entry) { return entry.status.ready; });
+  return std::all_of(entries_.begin(), entries_.end(), [](const auto& entry) { return entry.second.status.ready; });
+}
+
+void ModelRepository::load(const std::string& name, const Prepare& prepare) {
+  const std::lock_guard one_at_a_time(changing_);
+  std::vector<Deployment> found = scan();
+  std::erase_if(found, [&](const Deployment& model) { return model.name != name; });
+  if (found.empty()) fail(Code::not_found, "failed to load '", name, "': the model repository has no such model");
+  std::set<Key> there;
+  for (const Deployment& version : found) {
+    bring_up(version, prepare);
+    there.insert(key_of(version));
+  }
+  forget([&](const Key& key) { return key.name == name && !there.count(key); });
+
+  const ModelStatus newest = status_of(key_of(found.back()));
+  if (!newest.reason.empty())
+    fail(Code::failed_precondition, "failed to load '", name, "' version ", newest.version, ": ", newest.reason);
+}
+
+void ModelRepository::unload(const std::string& name) {
+  const std::lock_guard one_at_a_time(changing_);
+  std::vector<std::shared_ptr<const Model>> unloaded;  // dies after the lock: memory is given back then
+  const std::lock_guard lock(mutex_);
+  bool known = false;
+  for (auto& [key, entry] : entries_) {
+    if (key.name != name) continue;
+    known = true;
+    unloaded.push_back(std::exchange(entry.model, nullptr));
+    entry.status.ready = false;
+    entry.status.reason = "unloaded";
+    entry.unloaded = true;
+  }
+  if (!known) fail(Code::not_found, "Request for unknown model: '", name, "' is not found");
+}
+
+void ModelRepository::rescan(const Prepare& prepare) {
+  const std::lock_guard one_at_a_time(changing_);
+  std::set<Key> there;
+  for (const Deployment& model : scan()) {
+    there.insert(key_of(model));
+    if (!is_unloaded(model.name)) bring_up(model, prepare);
+  }
+  forget([&](const Key& key) { return !there.count(key); });
+}
+
+std::vector<Deployment> ModelRepository::scan() const {
+  std::vector<Deployment> found = scan_repository(folder_);
+  const std::vector<std::string>& only = options_.only;
+  if (!only.empty())
+    std::erase_if(
+        found, [&](const Deployment& model) { return std::find(only.begin(), only.end(), model.name) == only.end(); });
+  return found;
+}
+
+void ModelRepository::bring_up(const Deployment& found, const Prepare& prepare) {
+  Entry entry;
+  {
+    const std::lock_guard lock(mutex_);
+    if (const auto known = entries_.find(key_of(found)); known != entries_.end()) entry = known->second;
+  }
+  entry = load_again(found, std::move(entry), prepare);
+  const std::lock_guard lock(mutex_);
+  std::swap(entries_[key_of(found)], entry);  // what served before dies after the lock, if no job has it
+}
+
+ModelRepository::Entry ModelRepository::load_again(const Deployment& found, Entry old, const Prepare& prepare) const {
+  const ModelStatus good{found.name, found.version, true, ""};
+  if (old.model && old.fingerprint == found.fingerprint) return {good, std::move(old.model), found.fingerprint, false};
+  try {
+    auto model =
+        std::make_shared<const Model>(Model{found.name, found.version, Pipeline::load(found.path, options_.device)});
+    if (prepare) prepare(*model);
+    return {good, std::move(model), found.fingerprint, false};
+  } catch (const std::exception& error) {
+    const ModelStatus bad{found.name, found.version, old.model != nullptr, first_line(error.what())};
+    return {bad, std::move(old.model), std::move(old.fingerprint), false};
+  }
+}
+
+void ModelRepository::forget(const std::function<bool(const Key&)>& gone) {
+  std::vector<Entry> forgotten;  // dies after the lock
+  const std::lock_guard lock(mutex_);
+  for (auto entry = entries_.begin(); entry != entries_.end();) {
+    if (!gone(entry->first)) {
+      ++entry;
+      continue;
+    }
+    forgotten.push_back(std::move(entry->second));
+    entry = entries_.erase(entry);
+  }
+}
+
+bool ModelRepository::is_unloaded(const std::string& name) const {
+  const std::lock_guard lock(mutex_);
+  return std::any_of(entries_.begin(), entries_.end(),
+                     [&](const auto& entry) { return entry.first.name == name && entry.second.unloaded; });
+}
+
+ModelStatus ModelRepository::status_of(const Key& key) const {
+  const std::lock_guard lock(mutex_);
+  return entries_.at(key).status;
 }
 
 }  // namespace voxd

@@ -55,8 +55,8 @@ RequestLimits request_limits(const Settings& settings) {
   return limits;
 }
 
-GrpcServer::Options server_options(const Settings& settings) {
-  return {settings.addresses, settings.workers, settings.device.cuda};
+GrpcServer::Options server_options(const Settings& settings, ModelChanges& changes) {
+  return {settings.addresses, settings.workers, settings.device.cuda, settings.model_control ? &changes : nullptr};
 }
 
 // Readers never see half a file: it appears under its name when it is complete.
@@ -80,40 +80,72 @@ App::App(const Settings& settings, std::unique_ptr<ModelRepository> models)
     : settings_(settings),
       host_memory_(std::make_shared<MemoryPool>(cpu_allocator(), MemoryPool::Options{})),
       device_memory_(make_device_memory(settings_, host_memory_)),
-      streams_(settings_.workers, [this] { return make_stream(settings_); }),
+      streams_(settings_.workers + 1, [this] { return make_stream(settings_); }),
       models_(std::move(models)),
       admission_({settings_.queue_jobs, settings_.queue_bytes}),
       queue_(queue_limits(settings_)),
       workers_(queue_, {streams_, *device_memory_, make_staging(host_memory_), settings_.budget_bytes},
                {settings_.workers, [threads = threads_per_worker(settings_)] { set_torch_threads(threads); }}),
       serving_{*models_, queue_, admission_, statistics_, make_staging(host_memory_), request_limits(settings_)},
-      server_(std::make_unique<GrpcServer>(serving_, server_options(settings_))) {
+      server_(std::make_unique<GrpcServer>(serving_, server_options(settings_, changes_))),
+      loader_(
+          changes_, *models_, {streams_, *device_memory_, make_staging(host_memory_), settings_.budget_bytes},
+          {[threads = threads_per_worker(settings_)] { set_torch_threads(threads); }, [this] { publish_health(); }}) {
   WorkerResources resources{streams_, *device_memory_, make_staging(host_memory_), settings_.budget_bytes};
   warm_up(*models_, resources);
   publish_health();
+  log_models();
   if (!settings_.port_file.empty()) write_port_file(settings_.port_file, server_->ports());
   for (const std::string& address : settings_.addresses) spdlog::info("listening on {}", address);
   for (const int port : server_->ports()) spdlog::info("serving on port {}", port);
 }
 
 void App::publish_health() {
+  const std::lock_guard lock(health_mutex_);
+  if (stopping_) return;
   std::map<std::string, bool> models;
-  for (const ModelStatus& status : models_->list()) {
-    models[status.name] |= status.ready;
-    if (status.ready)
-      spdlog::info("model {} version {} is ready", status.name, status.version);
-    else
-      spdlog::warn("model {} version {} is not ready: {}", status.name, status.version, status.reason);
+  for (const std::string& name : health_names_) models[name] = false;  // of one that has gone, too
+  for (const ModelStatus& status : models_->list()) models[status.name] |= status.ready;
+  for (const auto& [name, ready] : models) {
+    server_->set_model_health(name, ready);
+    health_names_.insert(name);
   }
-  for (const auto& [name, ready] : models) server_->set_model_health(name, ready);
   server_->set_health(serving_.ready());
+}
+
+void App::log_models() const {
+  for (const ModelStatus& status : models_->list()) {
+    if (!status.ready)
+      spdlog::warn("model {} version {} is not ready: {}", status.name, status.version, status.reason);
+    else if (!status.reason.empty())
+      spdlog::warn("model {} version {} serves as it was: {}", status.name, status.version, status.reason);
+    else
+      spdlog::info("model {} version {} is ready", status.name, status.version);
+  }
   if (!serving_.ready()) spdlog::warn("no model is ready: health checks say NOT_SERVING");
+}
+
+void App::rescan() {
+  spdlog::info("reading the model repository again");
+  const auto log = [this](const Error* why_not) {
+    if (!why_not) log_models();
+  };
+  try {
+    changes_.push({ModelChange::Kind::rescan, "", log});
+  } catch (const Error& error) {
+    spdlog::warn("{}", error.what());
+  }
 }
 
 bool App::drain(std::stop_token give_up) {
   spdlog::info("stopping: {} call(s) in flight", admission_.calls());
-  server_->set_health(false);
-  for (const ModelStatus& status : models_->list()) server_->set_model_health(status.name, false);
+  {
+    const std::lock_guard lock(health_mutex_);
+    stopping_ = true;
+    server_->set_health(false);
+    for (const std::string& name : health_names_) server_->set_model_health(name, false);
+  }
+  changes_.close();
   admission_.close();
   const auto timeout =
       std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(settings_.drain_timeout_s));

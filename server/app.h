@@ -1,13 +1,17 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
 #include <optional>
+#include <set>
 #include <stop_token>
 #include <vector>
 
 #include "gpu_transforms/memory_pool.h"
 #include "gpu_transforms/stream_pool.h"
 #include "server/grpc_server.h"
+#include "server/model_changes.h"
+#include "server/model_loader.h"
 #include "server/serving.h"
 #include "server/settings.h"
 #include "server/workers.h"
@@ -27,6 +31,10 @@ class App {
   /// The port of each TCP address, in order.
   const std::vector<int>& ports() const { return server_->ports(); }
 
+  /// Brings what is served to what the model repository has now, soon and on another thread; the log says what came of
+  /// it.
+  void rescan();
+
   /// Stops in good order: health says NOT_SERVING, new calls are refused with UNAVAILABLE, admitted ones run to their
   /// end. After the drain timeout, or when `give_up` is requested, what is left is cancelled. True if nothing had to
   /// be. Blocks; once.
@@ -38,6 +46,7 @@ class App {
 
  private:
   void publish_health();
+  void log_models() const;
 
   const Settings settings_;
   const std::shared_ptr<MemoryPool> host_memory_;
@@ -49,7 +58,12 @@ class App {
   JobQueue queue_;
   Workers workers_;
   Serving serving_;
+  ModelChanges changes_;
+  std::mutex health_mutex_;             // held while health is published, so that the last to do so is right
+  bool stopping_ = false;               // this and the next guarded by health_mutex_
+  std::set<std::string> health_names_;  // of the models that health knows
   const std::unique_ptr<GrpcServer> server_;
+  ModelLoader loader_;  // answers calls of server_ and publishes there
 };
 
 }  // namespace voxd

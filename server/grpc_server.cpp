@@ -54,7 +54,7 @@ void configure(grpc::ServerBuilder& builder, const RequestLimits& limits) {
 class GrpcServer::Impl {
  public:
   Impl(Serving& serving, const Options& options)
-      : segment_(serving), kserve_(serving, {options.instances, options.cuda}), infer_(serving) {
+      : segment_(serving), kserve_(serving, {options.instances, options.cuda}, options.changes), infer_(serving) {
     grpc::EnableDefaultHealthCheckService(true);
     grpc::ServerBuilder builder;
     configure(builder, serving.limits);

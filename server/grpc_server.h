@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "server/model_changes.h"
 #include "server/serving.h"
 
 namespace voxd {
@@ -17,6 +18,7 @@ class GrpcServer {
     std::vector<std::string> addresses;  ///< HOST:PORT or unix:PATH
     int instances = 1;                   ///< jobs that run at once and where, for ModelConfig
     bool cuda = false;
+    ModelChanges* changes = nullptr;  ///< where clients' loads and unloads go; null: they may not
   };
 
   /// Throws Error{unavailable} naming the address that cannot be bound. `serving` must outlive it.

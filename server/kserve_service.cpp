@@ -31,8 +31,27 @@ Unary* unimplemented(Context* context, const char* why) {
 }
 
 constexpr const char* kNoSharedMemory = "Client shared memory is disabled: this server does not offer it";
-constexpr const char* kFixedRepository =
-    "models are loaded at start only: this server does not load or unload them on request";
+
+void check_repository(const std::string& name) {
+  if (!name.empty())
+    fail(Code::unimplemented, "repository_name: '", printable(name), "', this server has one repository");
+}
+
+void check_name(const std::string& name) {
+  if (name.empty()) fail(Code::invalid_argument, "model name: empty");
+  if (const std::string shown = printable(name); shown != name)
+    fail(Code::not_found, "Request for unknown model: '", shown, "' is not found");
+}
+
+// Nothing of a model comes over the network. That of unload_dependents, which Triton's client always sends, is moot: no
+// model depends on another.
+template <class Parameters>
+void check_parameters(const Parameters& parameters, ModelChange::Kind kind) {
+  for (const auto& [name, value] : parameters)
+    if (kind != ModelChange::Kind::unload || name != "unload_dependents")
+      fail(Code::invalid_argument, "parameters: '", printable(name),
+           "' is not supported, a model is served as the repository has it");
+}
 
 /// Ends a ModelStreamInfer call at once. Deletes itself.
 class NoStreamInfer final
@@ -74,6 +93,7 @@ Unary* KserveService::ServerMetadata(Context* context, const inference::ServerMe
     response->set_version(version());
     for (const char* extension : {"model_configuration", "statistics", "binary_tensor_data"})
       response->add_extensions(extension);
+    if (changes_) response->add_extensions("model_repository");
   });
 }
 
@@ -105,9 +125,7 @@ Unary* KserveService::ModelStatistics(Context* context, const inference::ModelSt
 Unary* KserveService::RepositoryIndex(Context* context, const inference::RepositoryIndexRequest* request,
                                       inference::RepositoryIndexResponse* response) {
   return answer(context, [&] {
-    if (!request->repository_name().empty())
-      fail(Code::unimplemented, "repository_name: '", printable(request->repository_name()),
-           "', this server has one repository");
+    check_repository(request->repository_name());
     for (const ModelStatus& status : serving_.models.list()) {
       if (request->ready() && !status.ready) continue;
       auto& index = *response->add_models();
@@ -124,14 +142,35 @@ KserveService::ModelStreamInfer(Context*) {
   return new NoStreamInfer;
 }
 
-Unary* KserveService::RepositoryModelLoad(Context* context, const inference::RepositoryModelLoadRequest*,
-                                          inference::RepositoryModelLoadResponse*) {
-  return unimplemented(context, kFixedRepository);
+// The call is answered by the thread that makes the change.
+template <class Request>
+Unary* KserveService::change(Context* context, ModelChange::Kind kind, const Request& request) {
+  Unary* const reactor = context->DefaultReactor();
+  try {
+    if (!changes_)
+      fail(Code::permission_denied, "loading and unloading is off: this server was started without --model-control");
+    check_repository(request.repository_name());
+    check_parameters(request.parameters(), kind);
+    check_name(request.model_name());
+    changes_->push({kind, request.model_name(), [reactor](const Error* why_not) {
+                      reactor->Finish(why_not ? to_status(*why_not) : grpc::Status::OK);
+                    }});
+  } catch (...) {
+    const Error error = current_error();
+    add_error_trailers(*context, error);
+    reactor->Finish(to_status(error));
+  }
+  return reactor;
 }
 
-Unary* KserveService::RepositoryModelUnload(Context* context, const inference::RepositoryModelUnloadRequest*,
+Unary* KserveService::RepositoryModelLoad(Context* context, const inference::RepositoryModelLoadRequest* request,
+                                          inference::RepositoryModelLoadResponse*) {
+  return change(context, ModelChange::Kind::load, *request);
+}
+
+Unary* KserveService::RepositoryModelUnload(Context* context, const inference::RepositoryModelUnloadRequest* request,
                                             inference::RepositoryModelUnloadResponse*) {
-  return unimplemented(context, kFixedRepository);
+  return change(context, ModelChange::Kind::unload, *request);
 }
 
 Unary* KserveService::SystemSharedMemoryStatus(Context* context, const inference::SystemSharedMemoryStatusRequest*,

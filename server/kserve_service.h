@@ -1,13 +1,14 @@
 #pragma once
 
 #include "grpc_service.grpc.pb.h"
+#include "server/model_changes.h"
 #include "server/serving.h"
 
 namespace voxd {
 
-/// inference.GRPCInferenceService but for ModelInfer, which InferService serves: health, metadata, configuration, index
-/// and statistics. What is not served is answered UNIMPLEMENTED with a reason. `serving` must outlive it. Safe from any
-/// thread; nothing here blocks.
+/// inference.GRPCInferenceService but for ModelInfer, which InferService serves: health, metadata, configuration,
+/// statistics, index, loading and unloading. What is not served is answered UNIMPLEMENTED with a reason. `serving` must
+/// outlive it. Safe from any thread; nothing here blocks: loads and unloads are answered by the thread that makes them.
 class KserveService final : public inference::GRPCInferenceService::WithGenericMethod_ModelInfer<
                                 inference::GRPCInferenceService::CallbackService> {
  public:
@@ -15,7 +16,9 @@ class KserveService final : public inference::GRPCInferenceService::WithGenericM
     int count = 1;
     bool cuda = false;
   };
-  KserveService(Serving& serving, Instances instances) : serving_(serving), instances_(instances) {}
+  /// `changes`: where loads and unloads go, which must outlive it; null: they are refused.
+  KserveService(Serving& serving, Instances instances, ModelChanges* changes)
+      : serving_(serving), instances_(instances), changes_(changes) {}
 
   using Context = grpc::CallbackServerContext;
   using Unary = grpc::ServerUnaryReactor;
@@ -53,8 +56,12 @@ class KserveService final : public inference::GRPCInferenceService::WithGenericM
   Unary* LogSettings(Context*, const inference::LogSettingsRequest*, inference::LogSettingsResponse*) override;
 
  private:
+  template <class Request>
+  Unary* change(Context* context, ModelChange::Kind kind, const Request& request);
+
   Serving& serving_;
   const Instances instances_;
+  ModelChanges* const changes_;
 };
 
 }  // namespace voxd

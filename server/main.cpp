@@ -13,9 +13,9 @@ namespace {
 constexpr int kFailed = 1;
 
 int serve(const voxd::Settings& settings) {
-  const voxd::Signals signals;
+  voxd::Signals signals;
   voxd::App app(settings);
-  signals.wait();
+  while (signals.wait() == voxd::Signals::Wish::rescan) app.rescan();
   return app.drain(signals.second()) ? 0 : kFailed;
 }
 

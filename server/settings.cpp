@@ -48,6 +48,9 @@ void add_options(CLI::App& app, Settings& settings, std::string& device) {
   app.add_flag("--insecure", settings.insecure,
                "Allow addresses that other machines reach, without encryption or authentication")
       ->envname("VOXD_INSECURE");
+  app.add_flag("--model-control", settings.model_control,
+               "Let clients load models from the repository and unload them while serving")
+      ->envname("VOXD_MODEL_CONTROL");
   app.add_option("--device", device, "Where jobs run: cpu, cuda or cuda:N")
       ->envname("VOXD_DEVICE")
       ->capture_default_str()

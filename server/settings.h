@@ -22,6 +22,7 @@ struct Settings {
   std::vector<std::string> addresses = {"127.0.0.1:8001"};
   std::filesystem::path port_file;  ///< empty: none
   bool insecure = false;
+  bool model_control = false;  ///< clients may load and unload models
   DeviceSetting device;
   int workers = 1;
   int threads = 0;  ///< per worker; 0: cores / workers

@@ -2,9 +2,8 @@
 
 #include <pthread.h>
 
-#include <condition_variable>
 #include <csignal>
-#include <mutex>
+#include <utility>
 
 namespace voxd {
 namespace {
@@ -14,7 +13,7 @@ constexpr int kWakeUp = SIGUSR1;
 sigset_t watched_signals() {
   sigset_t set;
   sigemptyset(&set);
-  for (const int signal : {SIGTERM, SIGINT, kWakeUp}) sigaddset(&set, signal);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP, kWakeUp}) sigaddset(&set, signal);
   return set;
 }
 
@@ -32,11 +31,12 @@ Signals::~Signals() {
   pthread_kill(thread_.native_handle(), kWakeUp);
 }
 
-void Signals::wait() const {
-  std::mutex mutex;
-  std::unique_lock lock(mutex);
-  std::condition_variable_any changed;
-  changed.wait(lock, first_.get_token(), [] { return false; });
+Signals::Wish Signals::wait() {
+  std::unique_lock lock(mutex_);
+  hung_up_.wait(lock, first_.get_token(), [this] { return rescan_; });
+  if (first_.stop_requested()) return Wish::stop;
+  rescan_ = false;
+  return Wish::rescan;
 }
 
 void Signals::watch(std::stop_token end) {
@@ -44,7 +44,13 @@ void Signals::watch(std::stop_token end) {
   while (!end.stop_requested()) {
     int signal = 0;
     if (sigwait(&set, &signal) != 0 || signal == kWakeUp) continue;
-    if (!first_.request_stop()) second_.request_stop();
+    if (signal == SIGHUP) {
+      const std::lock_guard lock(mutex_);
+      rescan_ = true;
+      hung_up_.notify_one();
+    } else if (!first_.request_stop()) {
+      second_.request_stop();
+    }
   }
 }
 

@@ -29,18 +29,19 @@ void run_once(const Pipeline& pipeline, const Int3& size, WorkerResources& resou
 
 }  // namespace
 
-void warm_up(const ModelRepository& models, WorkerResources& resources) {
-  for (const ModelStatus& status : models.list()) {
-    if (!status.ready) continue;
-    const std::shared_ptr<const Model> model = models.find(status.name, status.version);
-    const std::optional<Int3> size = model->pipeline->description().warm_up_image;
-    if (!size) continue;
-    try {
-      run_once(*model->pipeline, *size, resources);
-    } catch (const std::exception& error) {
-      spdlog::warn("model {} version {}: warm-up failed: {}", status.name, status.version, error.what());
-    }
+void warm_up(const Model& model, WorkerResources& resources) {
+  const std::optional<Int3> size = model.pipeline->description().warm_up_image;
+  if (!size) return;
+  try {
+    run_once(*model.pipeline, *size, resources);
+  } catch (const std::exception& error) {
+    spdlog::warn("model {} version {}: warm-up failed: {}", model.name, model.version, error.what());
   }
+}
+
+void warm_up(const ModelRepository& models, WorkerResources& resources) {
+  for (const ModelStatus& status : models.list())
+    if (status.ready) warm_up(*models.find(status.name, status.version), resources);
 }
 
 }  // namespace voxd

@@ -1,5 +1,7 @@
 #include "models/repository.h"
 
+#include <thread>
+
 #include "tests/models/bundle_folder.h"
 #include "tests/support/catch.h"
 
@@ -13,11 +15,22 @@ namespace fs = std::filesystem;
 
 const fs::path trained = fs::path(VOXD_SOURCE_DIR) / "models/zoo/spleen_seg/models/model.ts";
 
+const fs::path small = fs::path(TEST_NETWORKS) / "threshold.ts";
+
 void add_bundle(const fs::path& folder, const std::string& inference = plain_chain(), bool network = true) {
   write_file(folder / "configs" / "inference.json", inference);
   write_file(folder / "configs" / "serving.json", R"({"warm_up_size": [16, 16, 16]})");
   fs::create_directories(folder / "models");
   if (network) fs::create_symlink(trained, folder / "models" / "model.ts");
+}
+
+/// One that loads in no time and is told from others by its description.
+void add_small_bundle(const fs::path& folder, const std::string& description) {
+  write_file(folder / "configs" / "inference.json", plain_chain());
+  write_file(folder / "configs" / "serving.json",
+             R"({"warm_up_size": [4, 4, 4], "description": ")" + description + R"("})");
+  fs::create_directories(folder / "models");
+  fs::copy_file(small, folder / "models" / "model.ts", fs::copy_options::skip_existing);
 }
 
 }  // namespace
@@ -85,4 +98,115 @@ TEST_CASE("a model stays alive for the job that holds it", "[repository]") {
   Rig rig;
   const auto images = images_of(volume_of<float>({4, 4, 4}, [](int x, int, int) { return x * 30; }));
   CHECK(held->pipeline->run(images, rig.context).at("pred").as<std::uint8_t>()[63] == 1);
+}
+
+TEST_CASE("a load takes what is new and changed, keeps what is as it was, and forgets what has gone", "[repository]") {
+  const TemporaryFolder folder;
+  const fs::path model = folder.path() / "model";
+  for (const char* version : {"1", "2", "3"}) add_small_bundle(model / version, version);
+  ModelRepository repository(folder.path(), {});
+  const auto second = repository.find("model", "2");
+  add_small_bundle(model / "3", "changed");
+  add_small_bundle(model / "4", "4");
+  fs::remove_all(model / "1");
+  std::vector<std::string> prepared;
+  repository.load("model", [&](const Model& loaded) { prepared.push_back(loaded.version); });
+
+  CHECK(prepared == std::vector<std::string>{"3", "4"});
+  CHECK(repository.find("model", "2") == second);
+  CHECK(repository.find("model", "3")->pipeline->description().description == "changed");
+  CHECK(repository.find("model")->version == "4");
+  CHECK(code_of([&] { repository.find("model", "1"); }) == "not_found");
+}
+
+TEST_CASE("what cannot be loaded leaves what served before, until it can", "[repository]") {
+  const TemporaryFolder folder;
+  add_small_bundle(folder.path() / "model", "good");
+  ModelRepository repository(folder.path(), {});
+  write_file(folder.path() / "model" / "configs" / "inference.json", "{");
+  CHECK_THAT(message_of([&] { repository.load("model"); }),
+             Contains("failed to load 'model' version 1: model/configs/inference.json"));
+  CHECK(code_of([&] { repository.load("model"); }) == "failed_precondition");
+  CHECK(repository.find("model")->pipeline->description().description == "good");
+  CHECK(repository.list().at(0).ready);
+  CHECK_THAT(repository.list().at(0).reason, Contains("model/configs/inference.json"));
+
+  add_small_bundle(folder.path() / "model", "better");
+  CHECK(message_of([&] { repository.load("model", [](const Model&) { fail(Code::internal, "not warm"); }); }) ==
+        "failed to load 'model' version 1: not warm");
+  CHECK(repository.find("model")->pipeline->description().description == "good");
+  repository.load("model");
+  CHECK(repository.find("model")->pipeline->description().description == "better");
+  CHECK(repository.list().at(0).reason.empty());
+}
+
+TEST_CASE("an unloaded model stays so through a rescan, until it is loaded by name", "[repository]") {
+  const TemporaryFolder folder;
+  for (const char* name : {"a", "b"}) add_small_bundle(folder.path() / name, name);
+  ModelRepository repository(folder.path(), {});
+  const auto held = repository.find("a");
+  repository.unload("a");
+  CHECK(message_of([&] { repository.find("a"); }) == "model 'a' is not ready: unloaded");
+  CHECK(held->pipeline->description().name == "a");
+  CHECK(code_of([&] { repository.unload("x"); }) == "not_found");
+
+  add_small_bundle(folder.path() / "c", "c");
+  fs::remove_all(folder.path() / "b");
+  repository.rescan();
+  CHECK(code_of([&] { repository.find("a"); }) == "unavailable");
+  CHECK(code_of([&] { repository.find("b"); }) == "not_found");
+  CHECK(repository.find("c")->version == "1");
+  CHECK(code_of([&] { repository.load("b"); }) == "not_found");
+  repository.load("a");
+  CHECK(repository.find("a")->version == "1");
+}
+
+TEST_CASE("a folder that is gone for a while changes nothing", "[repository]") {
+  const TemporaryFolder folder;
+  add_small_bundle(folder.path() / "all" / "a", "a");
+  ModelRepository repository(folder.path() / "all", {});
+  fs::rename(folder.path() / "all", folder.path() / "elsewhere");
+  CHECK(code_of([&] { repository.rescan(); }) == "not_found");
+  CHECK(code_of([&] { repository.load("a"); }) == "not_found");
+  CHECK(repository.find("a")->version == "1");
+}
+
+TEST_CASE("only what may be served is loaded later, too", "[repository]") {
+  const TemporaryFolder folder;
+  for (const char* name : {"a", "b"}) add_small_bundle(folder.path() / name, name);
+  ModelRepository repository(folder.path(), {{"a"}, -1});
+  CHECK(code_of([&] { repository.load("b"); }) == "not_found");
+  repository.rescan();
+  CHECK(repository.list().size() == 1);
+}
+
+TEST_CASE("many threads load, unload and ask at once, and find whole models only", "[repository]") {
+  const TemporaryFolder folder;
+  add_small_bundle(folder.path() / "a", "0");
+  ModelRepository repository(folder.path(), {});
+  std::atomic<bool> changing{true};
+  std::atomic<int> strange{0};
+  std::thread reader([&] {
+    while (changing) {
+      try {
+        if (repository.find("a")->pipeline->description().name != "a") ++strange;
+      } catch (const Error& error) {
+        if (error.code() != Code::unavailable) ++strange;
+      }
+    }
+  });
+  std::vector<std::thread> changers;
+  for (int i = 0; i < 3; ++i)
+    changers.emplace_back([&] {
+      for (int n = 0; n < 3; ++n) {
+        repository.unload("a");
+        repository.load("a");
+      }
+    });
+  for (std::thread& changer : changers) changer.join();
+  changing = false;
+  reader.join();
+  CHECK(strange == 0);
+  repository.load("a");
+  CHECK(repository.ready());
 }

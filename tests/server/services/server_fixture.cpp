@@ -21,7 +21,7 @@ std::unique_ptr<ModelRepository> repository_of(const std::shared_ptr<FakePipelin
 }  // namespace
 
 ServerFixture::ServerFixture(Settings settings, const Prepare& prepare) {
-  [[maybe_unused]] static const bool is_quiet = (start_logging("off"), true);
+  silence_log();
   settings.addresses = {"127.0.0.1:0"};
   settings.threads = 1;
   if (prepare) prepare(*pipeline);
@@ -35,6 +35,8 @@ ServerFixture::ServerFixture(Gate& gate, Settings settings)
 void ServerFixture::wait_idle() const {
   while (app->admission().calls() > 0 || app->workers().running() > 0) std::this_thread::yield();
 }
+
+void silence_log() { [[maybe_unused]] static const bool is_quiet = (start_logging("off"), true); }
 
 std::shared_ptr<grpc::Channel> connect(const App& app) {
   grpc::ChannelArguments arguments;

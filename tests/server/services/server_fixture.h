@@ -37,6 +37,9 @@ struct ServerFixture {
   std::shared_ptr<grpc::Channel> channel;
 };
 
+/// No test of this program logs anything from here on.
+void silence_log();
+
 /// A channel of its own, on a connection of its own.
 std::shared_ptr<grpc::Channel> connect(const App& app);
 

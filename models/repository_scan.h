@@ -1,0 +1,23 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace voxd {
+
+/// One version of one model as the folder has it.
+struct Deployment {
+  std::string name;
+  std::string version;      ///< the text of its folder's number, else "1"
+  std::int64_t number = 1;  ///< the same as a number: what versions are ordered by
+  std::filesystem::path path;
+  std::string fingerprint;  ///< another one when a file of it was replaced or written to
+};
+
+/// What there is in a model repository, by name and then by version. Opens no file. Throws Error{not_found} when the
+/// folder does not exist.
+std::vector<Deployment> scan_repository(const std::filesystem::path& repository);
+
+}  // namespace voxd
