@@ -5,6 +5,7 @@
 #include <optional>
 #include <set>
 
+#include "models/bundle_source.h"
 #include "models/config_id.h"
 #include "models/fuse.h"
 #include "models/probability.h"
@@ -17,41 +18,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
-bool is_number(const std::string& text) {
-  return !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;
-}
-
-/// The folder's name; that of its parent where it is a version's folder.
-std::string model_name(const fs::path& folder) {
-  const fs::path clean = fs::absolute(folder / "").lexically_normal().parent_path();
-  const std::string name = clean.filename().string();
-  return is_number(name) ? clean.parent_path().filename().string() : name;
-}
-
-std::optional<Config> read_config(const fs::path& folder, const std::string& bundle, const std::string& file) {
-  const fs::path path = folder / "configs" / file;
-  std::error_code error;
-  if (!fs::is_regular_file(path, error)) return std::nullopt;
-  return Config::read(path, bundle + "/configs/" + file);
-}
-
-/// A file that a macro names: in the bundle's folder, where MONAI is run, or else in configs/.
-Config read_named(const fs::path& folder, const std::string& bundle, const std::string& file) {
-  const fs::path name(file);
-  if (name.is_absolute() || std::find(name.begin(), name.end(), "..") != name.end())
-    fail(Code::invalid_argument, "the file '", printable(file), "' is not within the bundle");
-  std::error_code error;
-  for (const fs::path& path : {folder / name, folder / "configs" / name})
-    if (fs::is_regular_file(path, error))
-      return Config::read(path, bundle + "/" + path.lexically_relative(folder).string());
-  fail(Code::not_found, "there is no file '", printable(file), "' in the bundle");
-}
-
-Config read_inference(const fs::path& folder, const std::string& bundle) {
-  const auto read = [&](const std::string& file) { return read_named(folder, bundle, file); };
+Config read_inference(const BundleSource& source) {
   for (const char* file : {"inference.json", "inference.yaml", "inference.yml"})
-    if (auto config = read_config(folder, bundle, file)) return config->expand_macros(read);
-  fail(Code::not_found, bundle, ": no configs/inference.json, .yaml or .yml");
+    if (auto config = source.config(file)) return config->expand_macros(source.named);
+  fail(Code::not_found, source.whole, ": no ", source.configs, "inference.json, .yaml or .yml");
 }
 
 /// The ids of the transforms of a Compose, in order.
@@ -216,15 +186,16 @@ std::string contour_of(const Steps& steps, const std::vector<std::string>& saved
 }
 
 /// A tensor or field of serving.json must stand for something of the chain.
-void require_key(const std::string& bundle, const std::string& field, const std::string& key,
+void require_key(const BundleSource& source, const std::string& field, const std::string& key,
                  const std::vector<std::string>& keys) {
   if (std::find(keys.begin(), keys.end(), key) != keys.end()) return;
   std::string known;
   for (const std::string& name : keys) known += (known.empty() ? "'" : ", '") + name + "'";
-  fail(Code::invalid_argument, bundle, "/configs/serving.json: ", field, ": there is no '", key, "', only ", known);
+  fail(Code::invalid_argument, source.called("serving.json"), ": ", field, ": there is no '", key, "', only ", known);
 }
 
-void describe_tensors(Bundle& bundle, const Serving& serving, const std::vector<std::string>& saved) {
+void describe_tensors(Bundle& bundle, const BundleSource& source, const Serving& serving,
+                      const std::vector<std::string>& saved) {
   PipelineDescription& description = bundle.description;
   description.inputs = serving.inputs;
   description.outputs = serving.outputs;
@@ -234,12 +205,11 @@ void describe_tensors(Bundle& bundle, const Serving& serving, const std::vector<
   if (description.outputs.empty())
     for (const std::string& key : saved) description.outputs.push_back({key, key, "UINT8", {1, -1, -1, -1}});
   for (std::size_t i = 0; i < description.inputs.size(); ++i)
-    require_key(description.name, "inputs[" + std::to_string(i) + "].key", description.inputs[i].key,
-                {bundle.input_key});
+    require_key(source, "inputs[" + std::to_string(i) + "].key", description.inputs[i].key, {bundle.input_key});
   std::vector<std::string> known = saved;
   if (description.has_probabilities) known.push_back(probabilities_key);
   for (std::size_t i = 0; i < description.outputs.size(); ++i)
-    require_key(description.name, "outputs[" + std::to_string(i) + "].key", description.outputs[i].key, known);
+    require_key(source, "outputs[" + std::to_string(i) + "].key", description.outputs[i].key, known);
 }
 
 /// The chain's results follow the network's answer, which Invertd takes back.
@@ -256,11 +226,12 @@ bool ends_on_input_grid(const Steps& pre, const Steps& post) {
 
 }  // namespace
 
-Bundle read_bundle(const fs::path& folder, bool cuda) {
+Bundle read_bundle(const fs::path& path, bool cuda) {
+  const BundleSource source = open_bundle(path);
   Bundle bundle;
   PipelineDescription& description = bundle.description;
-  description.name = model_name(folder);
-  Config inference = read_inference(folder, description.name);
+  description.name = source.name;
+  Config inference = read_inference(source);
   inference.cuda = cuda;
 
   bundle.input_key = input_key_of(inference);
@@ -285,28 +256,29 @@ Bundle read_bundle(const fs::path& folder, bool cuda) {
   }
 
   Metadata metadata;
-  if (const auto config = read_config(folder, description.name, "metadata.json")) metadata = read_metadata(*config);
+  if (const auto config = source.config("metadata.json")) metadata = read_metadata(*config);
   Serving serving;
-  if (const auto config = read_config(folder, description.name, "serving.json")) serving = read_serving(*config);
+  if (const auto config = source.config("serving.json")) serving = read_serving(*config);
 
   description.task = metadata.task;
   description.description = serving.description.empty() ? metadata.description : serving.description;
   description.metadata_version = metadata.version;
   description.labels = metadata.labels;
   description.contour_key = serving.contour.empty() ? contour_of(bundle.post, saved) : serving.contour;
-  if (!description.contour_key.empty()) require_key(description.name, "contour", description.contour_key, saved);
+  if (!description.contour_key.empty()) require_key(source, "contour", description.contour_key, saved);
   const bool has_pred = std::find(saved.begin(), saved.end(), network_output) != saved.end();
   description.mask_key = !serving.mask.empty() ? serving.mask : has_pred ? network_output : saved.front();
-  require_key(description.name, "mask", description.mask_key, saved);
+  require_key(source, "mask", description.mask_key, saved);
   description.input_channels = metadata.input_channels;
   description.channel_names = metadata.channel_names;
   description.warm_up_image = serving.warm_up_image;
   bundle.probability = probability_steps(bundle.post, network_output);
   description.has_probabilities = !bundle.probability.empty();
-  describe_tensors(bundle, serving, saved);
+  describe_tensors(bundle, source, serving, saved);
 
   description.ends_on_input_grid = ends_on_input_grid(bundle.pre, bundle.post);
-  bundle.network_file = folder / "models" / "model.ts";
+  bundle.network_file = source.network_file;
+  bundle.network = source.network;
   bundle.network_sha256 = serving.sha256;
   const NetworkOptions usual;
   bundle.warm_up_size = serving.warm_up_size.value_or(bundle.inferer->input_size().value_or(usual.warm_up_size));

@@ -13,7 +13,7 @@ namespace voxd {
 inline constexpr const char* network_input = "image";
 inline constexpr const char* network_output = "pred";
 
-/// A bundle folder, read and checked, before its network is loaded.
+/// A bundle, read and checked, before its network is loaded.
 struct Bundle {
   PipelineDescription description;
   std::string input_key;    ///< where the images go
@@ -23,13 +23,14 @@ struct Bundle {
   std::unique_ptr<const Inferer> inferer;
   std::unique_ptr<const Inferer> labelling;  ///< may be null; answers with what the first step of `post` makes
   std::filesystem::path network_file;
+  std::string network;         ///< how messages call that file
   std::string network_sha256;  ///< empty: any
   Int3 warm_up_size{};
 };
 
-/// Reads configs/inference.json (or .yaml, .yml), configs/metadata.json and configs/serving.json; opens no network.
-/// Throws Error{not_found} when there is no such folder or file, Error{invalid_argument} and Error{unimplemented} with
-/// file, path in it and text.
-Bundle read_bundle(const std::filesystem::path& folder, bool cuda);
+/// Reads configs/inference.json (or .yaml, .yml), configs/metadata.json and configs/serving.json of a bundle's folder,
+/// or the same texts in a .ts file; runs no network. Throws Error{not_found} when there is no such folder or file,
+/// Error{invalid_argument} and Error{unimplemented} with file, path in it and text.
+Bundle read_bundle(const std::filesystem::path& path, bool cuda);
 
 }  // namespace voxd

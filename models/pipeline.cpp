@@ -265,7 +265,7 @@ class BundlePipeline final : public Pipeline {
 };
 
 std::shared_ptr<const Network> load_network(const Bundle& bundle, int device) {
-  const std::string file = bundle.description.name + "/models/model.ts";
+  const std::string& file = bundle.network;
   std::error_code error;
   if (!std::filesystem::is_regular_file(bundle.network_file, error))
     fail(Code::not_found, file, ": there is no such file");

@@ -70,7 +70,8 @@ struct PipelineResult {
 /// thread.
 class Pipeline {
  public:
-  /// Reads configs/inference.json (or .yaml, .yml), metadata.json and serving.json of a bundle folder. Everything that
+  /// Reads configs/inference.json (or .yaml, .yml), metadata.json and serving.json of a bundle folder, or of a
+  /// TorchScript file (.ts) that carries them. Everything that
   /// is not understood is refused with file, path inside the file and the offending text. `network` replaces
   /// models/model.ts (tests).
   static std::shared_ptr<const Pipeline> load(const std::filesystem::path& bundle, int device = -1,

@@ -13,6 +13,11 @@ void require_all(const std::vector<std::string>& names, const std::vector<Deploy
       fail(Code::not_found, "model repository: there is no model '", name, "'");
 }
 
+template <class Range, class Value>
+bool contains(const Range& range, const Value& value) {
+  return std::find(range.begin(), range.end(), value) != range.end();
+}
+
 std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
 
 }  // namespace
@@ -27,7 +32,10 @@ ModelRepository::ModelRepository(std::filesystem::path folder, Options options)
 ModelRepository::ModelRepository(std::vector<Model> models) {
   for (Model& model : models) {
     const Key key{model.name, std::stoll(model.version), model.version};
-    ModelStatus status{model.name, model.version, true, ""};
+    ModelStatus status;
+    status.name = model.name;
+    status.version = model.version;
+    status.ready = true;
     entries_[key] = {std::move(status), std::make_shared<const Model>(std::move(model)), "", false};
   }
 }
@@ -104,11 +112,11 @@ void ModelRepository::rescan(const Prepare& prepare) {
 }
 
 std::vector<Deployment> ModelRepository::scan() const {
-  std::vector<Deployment> found = scan_repository(folder_);
-  const std::vector<std::string>& only = options_.only;
-  if (!only.empty())
-    std::erase_if(
-        found, [&](const Deployment& model) { return std::find(only.begin(), only.end(), model.name) == only.end(); });
+  std::vector<Deployment> found = scan_repository(folder_, options_.files);
+  if (!options_.only.empty())
+    std::erase_if(found, [&](const Deployment& model) {
+      return !contains(options_.only, model.name) && !contains(options_.files, model.path);
+    });
   return found;
 }
 
@@ -124,15 +132,21 @@ void ModelRepository::bring_up(const Deployment& found, const Prepare& prepare) 
 }
 
 ModelRepository::Entry ModelRepository::load_again(const Deployment& found, Entry old, const Prepare& prepare) const {
-  const ModelStatus good{found.name, found.version, true, ""};
+  ModelStatus good;
+  good.name = found.name;
+  good.version = found.version;
+  good.ready = true;
   if (old.model && old.fingerprint == found.fingerprint) return {good, std::move(old.model), found.fingerprint, false};
   try {
+    if (!found.refusal.empty()) fail(Code::already_exists, found.refusal);
     auto model =
         std::make_shared<const Model>(Model{found.name, found.version, Pipeline::load(found.path, options_.device)});
     if (prepare) prepare(*model);
     return {good, std::move(model), found.fingerprint, false};
   } catch (const std::exception& error) {
-    const ModelStatus bad{found.name, found.version, old.model != nullptr, first_line(error.what())};
+    ModelStatus bad = good;
+    bad.ready = old.model != nullptr;
+    bad.reason = first_line(error.what());
     return {bad, std::move(old.model), std::move(old.fingerprint), false};
   }
 }

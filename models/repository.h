@@ -27,21 +27,23 @@ struct ModelStatus {
   std::string reason;  ///< why not, one line; of a ready one: why what is now in its folder was refused
 };
 
-/// A folder of bundles, loaded. A bundle that cannot be loaded does not keep the others from serving: its status says
-/// why. Models can be loaded and unloaded while others, and what served before, go on serving.
-/// Safe from any thread: find(), list() and ready() never wait for a load; changes wait for each other. A model that a
-/// job holds stays alive whatever happens to the repository.
+/// A folder of bundles (folders, or .ts files that carry their configs), loaded. A bundle that cannot be loaded does
+/// not keep the others from serving: its status says why. Models can be loaded and unloaded while others, and what
+/// served before, go on serving. Safe from any thread: find(), list() and ready() never wait for a load; changes wait
+/// for each other. A model that a job holds stays alive whatever happens to the repository.
 class ModelRepository {
  public:
   struct Options {
-    std::vector<std::string> only;  ///< load these names; empty: every folder with a configs/ in it
+    std::vector<std::string> only;  ///< load these names; empty: every folder with a configs/ in it and every .ts file
     int device = -1;
+    std::vector<std::filesystem::path> files = {};  ///< .ts files that are bundles, beside those of the folder
   };
   /// Called with what was loaded before it serves, on the thread that loads (warm-up). What it throws refuses the
   /// model.
   using Prepare = std::function<void(const Model&)>;
 
-  /// Loads everything, now. Throws Error{not_found} when the folder does not exist or a name of `only` is not in it.
+  /// Loads everything, now. Throws Error{not_found} when the folder or a file does not exist, or a name of `only` is
+  /// not in the folder. An empty folder name is none.
   ModelRepository(std::filesystem::path folder, Options options);
   /// For tests: serves these.
   explicit ModelRepository(std::vector<Model> models);

@@ -33,10 +33,13 @@ std::unique_ptr<Stream> make_stream(const Settings& settings) {
 std::unique_ptr<ModelRepository> load_models(const Settings& settings) {
   check_device(settings.device);
   configure_torch(threads_per_worker(settings));
-  spdlog::info("loading models from the repository");
-  return std::make_unique<ModelRepository>(
-      settings.model_repository,
-      ModelRepository::Options{settings.models, settings.device.cuda ? settings.device.ordinal : -1});
+  spdlog::info("loading models");
+  ModelRepository::Options options{model_names(settings), settings.device.cuda ? settings.device.ordinal : -1, {}};
+  options.files = model_files(settings);
+  // Where models are named, only they are served: with files alone the folder is not looked at.
+  const bool only_files = options.only.empty() && !options.files.empty();
+  return std::make_unique<ModelRepository>(only_files ? std::filesystem::path() : settings.model_repository,
+                                           std::move(options));
 }
 
 std::shared_ptr<MemoryPool> make_device_memory(const Settings& settings, const std::shared_ptr<MemoryPool>& host) {

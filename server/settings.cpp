@@ -12,6 +12,7 @@ namespace voxd {
 namespace {
 
 constexpr int kUsageError = 2;
+constexpr std::string_view kFileEnding = ".ts";  // of a model that is one file
 constexpr const char* kHelp =
     "Segments 3D medical images with MONAI bundles over gRPC.\n"
     "Every option can also be given as an environment variable, or in a file named by --config as 'name = value' "
@@ -29,13 +30,15 @@ std::string device_error(const std::string& text) {
 
 void add_options(CLI::App& app, Settings& settings, std::string& device) {
   const auto size = CLI::AsSizeValue(false);
-  app.add_option("--model-repository", settings.model_repository, "Folder of MONAI bundles, one folder per model")
+  app.add_option("--model-repository", settings.model_repository,
+                 "Folder of MONAI bundles, one folder or .ts file per model")
       ->envname("VOXD_MODEL_REPOSITORY")
-      ->required()
       ->type_name("DIR");
-  app.add_option("--model", settings.models, "Serve this model only; may be repeated")
+  app.add_option(
+         "--model", settings.models,
+         "Serve this model only: a name in the repository, or a .ts file that carries its configs; may be repeated")
       ->envname("VOXD_MODEL")
-      ->type_name("NAME");
+      ->type_name("NAME|FILE.ts");
   app.add_option("--address", settings.addresses,
                  "Where to listen: HOST:PORT (port 0: any free one) or unix:PATH; may be repeated")
       ->envname("VOXD_ADDRESS")
@@ -155,6 +158,8 @@ CommandLine parse_command_line(int argc, const char* const* argv, const std::str
 }
 
 void check(const Settings& settings) {
+  if (settings.model_repository.empty() && (settings.models.empty() || !model_names(settings).empty()))
+    fail(Code::invalid_argument, "--model-repository: is required, unless every --model is a .ts file");
   for (const std::string& address : settings.addresses) check_address(settings, address);
   const auto check_positive = [](const char* name, std::int64_t value) {
     if (value <= 0) fail(Code::invalid_argument, name, ": ", value, " bytes, at least 1");
@@ -167,6 +172,20 @@ void check(const Settings& settings) {
   if (settings.max_image_bytes > settings.queue_bytes - RequestLimits::header_bytes)
     fail(Code::invalid_argument, "--max-image-bytes: ", settings.max_image_bytes, ", at most ",
          RequestLimits::header_bytes, " less than --queue-bytes ", settings.queue_bytes);
+}
+
+std::vector<std::string> model_names(const Settings& settings) {
+  std::vector<std::string> names;
+  for (const std::string& model : settings.models)
+    if (!model.ends_with(kFileEnding)) names.push_back(model);
+  return names;
+}
+
+std::vector<std::filesystem::path> model_files(const Settings& settings) {
+  std::vector<std::filesystem::path> files;
+  for (const std::string& model : settings.models)
+    if (model.ends_with(kFileEnding)) files.emplace_back(model);
+  return files;
 }
 
 bool is_local(const std::string& address) {

@@ -17,8 +17,8 @@ struct DeviceSetting {
 /// What the operator can set. Flags, VOXD_... variables and a configuration file say the same things under the same
 /// names; a flag beats a variable, which beats the file.
 struct Settings {
-  std::filesystem::path model_repository;
-  std::vector<std::string> models;  ///< only these; empty: all
+  std::filesystem::path model_repository;  ///< empty: none
+  std::vector<std::string> models;         ///< only these, each a name or a .ts file; empty: all of the repository
   std::vector<std::string> addresses = {"127.0.0.1:8001"};
   std::filesystem::path port_file;  ///< empty: none
   bool insecure = false;
@@ -47,6 +47,10 @@ CommandLine parse_command_line(int argc, const char* const* argv, const std::str
 
 /// Throws Error{invalid_argument} naming the setting that contradicts another or is out of range.
 void check(const Settings& settings);
+
+/// Those of settings.models that are names in the repository, and those that are files.
+std::vector<std::string> model_names(const Settings& settings);
+std::vector<std::filesystem::path> model_files(const Settings& settings);
 
 /// True for unix:..., localhost, 127.x.x.x and ::1.
 bool is_local(const std::string& address);

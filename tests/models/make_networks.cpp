@@ -1,4 +1,5 @@
-// Writes small TorchScript networks into a folder: make_networks FOLDER. Each is a file that tests put into bundles.
+// Writes small TorchScript networks into a folder: make_networks FOLDER. Each is a file that tests put into bundles, or
+// one that is a bundle.
 
 #include <torch/script.h>
 
@@ -8,24 +9,58 @@
 
 namespace {
 
-struct Source {
-  const char* name;
-  const char* code;
-};
+using ExtraFiles = torch::jit::ExtraFilesMap;
 
-constexpr Source networks[] = {
-    // Argmax of its answer is whether a voxel is above one half.
-    {"threshold", R"(
+/// Argmax of its answer is whether a voxel is above one half.
+constexpr const char* threshold = R"(
 def forward(self, x):
   return torch.cat([torch.full_like(x, 0.5), x], 1)
-)"},
-};
+)";
 
-void write(const std::filesystem::path& folder, const Source& source) {
+constexpr const char* chain = R"({
+  "preprocessing": {"_target_": "Compose", "transforms": [{"_target_": "LoadImaged", "keys": "image"}, "%sizes.json::pad"]},
+  "inferer": {"_target_": "SimpleInferer"},
+  "postprocessing": {"_target_": "Compose", "transforms": [{"_target_": "AsDiscreted", "keys": "pred", "argmax": true}]}
+})";
+
+ExtraFiles configs() {
+  return {
+      {"inference.json", chain},
+      {"sizes.json", R"({"pad": {"_target_": "SpatialPadd", "keys": "image", "spatial_size": [8, 8, 8]}})"},
+      {"metadata.json", R"({"version": "0.4.2", "task": "Testing",
+        "network_data_format": {"outputs": {"pred": {"channel_def": {"0": "background", "1": "organ"}}}}})"},
+      {"serving.json", R"({"warm_up_size": [4, 4, 4], "mask": "pred"})"},
+      {"notes.txt", "not read"},
+  };
+}
+
+/// More of them than a bundle may have.
+ExtraFiles many() {
+  ExtraFiles files = configs();
+  for (int i = 0; i < 100; ++i) files["more" + std::to_string(i) + ".json"] = "{}";
+  return files;
+}
+
+/// One text that is larger than a config may be.
+ExtraFiles huge() {
+  ExtraFiles files = configs();
+  files["metadata.json"] = std::string((4 << 20) + 1, ' ');
+  return files;
+}
+
+void write(const std::filesystem::path& file, const char* code, const ExtraFiles& extras = {}) {
   torch::jit::Module network("Network");
   network.register_attribute("training", c10::BoolType::get(), false);
-  network.define(source.code);
-  network.save((folder / (std::string(source.name) + ".ts")).string());
+  network.define(code);
+  network.save(file.string(), extras);
+}
+
+void write_all(const std::filesystem::path& folder) {
+  std::filesystem::create_directories(folder);
+  write(folder / "whole.ts", threshold, configs());
+  write(folder / "many.ts", threshold, many());
+  write(folder / "huge.ts", threshold, huge());
+  write(folder / "threshold.ts", threshold);
 }
 
 }  // namespace
@@ -36,8 +71,7 @@ int main(int argc, char** argv) {
     return 2;
   }
   try {
-    std::filesystem::create_directories(argv[1]);
-    for (const Source& source : networks) write(argv[1], source);
+    write_all(argv[1]);
     return 0;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "make_networks: %s\n", error.what());

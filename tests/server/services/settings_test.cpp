@@ -75,6 +75,15 @@ TEST_CASE("every flag is read") {
   CHECK(settings.model_control);
 }
 
+TEST_CASE("models that are files need no repository, and are told from names by their ending") {
+  CHECK(parse({"--model", "dir/spleen.ts"}).settings.model_repository.empty());
+  CHECK_FALSE(parse({"--model", "dir/spleen.ts"}).exit_code);
+  CHECK_THAT(refused({"--model", "dir/spleen.ts", "--model", "liver"}), Contains("--model-repository"));
+  const Settings settings = accepted({"--model", "dir/spleen.ts", "--model", "liver"});
+  CHECK(model_names(settings) == std::vector<std::string>{"liver"});
+  CHECK(model_files(settings) == std::vector<std::filesystem::path>{"dir/spleen.ts"});
+}
+
 TEST_CASE("a variable says the same as a flag, and the flag wins") {
   const Variable workers("VOXD_WORKERS", "4");
   const Variable level("VOXD_LOG_LEVEL", "error");
