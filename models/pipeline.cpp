@@ -264,7 +264,7 @@ class BundlePipeline final : public Pipeline {
   bool spent_network_ = false;
 };
 
-std::shared_ptr<const Network> load_network(const Bundle& bundle, int device) {
+std::shared_ptr<const Network> load_network(const Bundle& bundle, int device, const CheckNetwork& check) {
   const std::string& file = bundle.network;
   std::error_code error;
   if (!std::filesystem::is_regular_file(bundle.network_file, error))
@@ -273,8 +273,10 @@ std::shared_ptr<const Network> load_network(const Bundle& bundle, int device) {
     if (const std::string found = sha256_of(bundle.network_file); found != bundle.network_sha256)
       fail(Code::failed_precondition, file, ": its SHA-256 is ", found, ", serving.json says ", bundle.network_sha256);
   try {
-    return load_torchscript(bundle.network_file,
-                            {bundle.description.input_channels, bundle.warm_up_size, device, bundle.inferer->batch()});
+    const NetworkOptions options{bundle.description.input_channels, bundle.warm_up_size, device,
+                                 bundle.inferer->batch()};
+    if (check) check(bundle.network_file, options);
+    return load_torchscript(bundle.network_file, options);
   } catch (const Error& reason) {
     throw Error(reason.code(), file + ": " + reason.what());
   }
@@ -292,9 +294,9 @@ const HostVolume& PipelineResult::at(const std::string& key) const {
 }
 
 std::shared_ptr<const Pipeline> Pipeline::load(const std::filesystem::path& bundle, int device,
-                                               std::shared_ptr<const Network> network) {
+                                               std::shared_ptr<const Network> network, const CheckNetwork& check) {
   Bundle parts = read_bundle(bundle, device >= 0);
-  if (!network) network = load_network(parts, device);
+  if (!network) network = load_network(parts, device, check);
   return std::make_shared<BundlePipeline>(std::move(parts), std::move(network));
 }
 

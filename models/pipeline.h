@@ -2,6 +2,7 @@
 
 #include <array>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -66,6 +67,9 @@ struct PipelineResult {
   const HostVolume& at(const std::string& key) const;  ///< throws Error{not_found} naming the keys there are
 };
 
+/// Called with a network's file before it is loaded into this process; what it throws refuses the network.
+using CheckNetwork = std::function<void(const std::filesystem::path& file, const NetworkOptions& options)>;
+
 /// A bundle's preprocessing, inferer, network and postprocessing, read, checked and ready. Immutable; safe from any
 /// thread.
 class Pipeline {
@@ -75,7 +79,8 @@ class Pipeline {
   /// is not understood is refused with file, path inside the file and the offending text. `network` replaces
   /// models/model.ts (tests).
   static std::shared_ptr<const Pipeline> load(const std::filesystem::path& bundle, int device = -1,
-                                              std::shared_ptr<const Network> network = nullptr);
+                                              std::shared_ptr<const Network> network = nullptr,
+                                              const CheckNetwork& check = {});
   virtual ~Pipeline() = default;
 
   virtual const PipelineDescription& description() const = 0;

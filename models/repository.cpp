@@ -23,7 +23,9 @@ std::string first_line(const std::string& text) { return text.substr(0, text.fin
 }  // namespace
 
 ModelRepository::ModelRepository(std::filesystem::path folder, Options options)
-    : folder_(std::move(folder)), options_(std::move(options)) {
+    : folder_(std::move(folder)),
+      options_(std::move(options)),
+      probe_(options_.probe_limit.count() > 0 ? std::make_unique<NetworkProbe>(options_.probe_limit) : nullptr) {
   const std::vector<Deployment> found = scan();
   require_all(options_.only, found);
   for (const Deployment& model : found) bring_up(model, {});
@@ -120,6 +122,12 @@ std::vector<Deployment> ModelRepository::scan() const {
   return found;
 }
 
+std::shared_ptr<const Pipeline> ModelRepository::load_pipeline(const Deployment& found) const {
+  CheckNetwork check;
+  if (probe_) check = [this](const auto& file, const NetworkOptions& options) { probe_->check(file, options); };
+  return Pipeline::load(found.path, options_.device, nullptr, check);
+}
+
 void ModelRepository::bring_up(const Deployment& found, const Prepare& prepare) {
   Entry entry;
   {
@@ -139,8 +147,7 @@ ModelRepository::Entry ModelRepository::load_again(const Deployment& found, Entr
   if (old.model && old.fingerprint == found.fingerprint) return {good, std::move(old.model), found.fingerprint, false};
   try {
     if (!found.refusal.empty()) fail(Code::already_exists, found.refusal);
-    auto model =
-        std::make_shared<const Model>(Model{found.name, found.version, Pipeline::load(found.path, options_.device)});
+    auto model = std::make_shared<const Model>(Model{found.name, found.version, load_pipeline(found)});
     if (prepare) prepare(*model);
     return {good, std::move(model), found.fingerprint, false};
   } catch (const std::exception& error) {

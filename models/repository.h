@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <compare>
 #include <filesystem>
 #include <functional>
@@ -9,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "models/network_probe.h"
 #include "models/pipeline.h"
 #include "models/repository_scan.h"
 
@@ -37,6 +39,8 @@ class ModelRepository {
     std::vector<std::string> only;  ///< load these names; empty: every folder with a configs/ in it and every .ts file
     int device = -1;
     std::vector<std::filesystem::path> files = {};  ///< .ts files that are bundles, beside those of the folder
+    std::chrono::milliseconds probe_limit{0};       ///< what a network may take to load in a process of its own first
+                                                    ///< (NetworkProbe); 0: it is loaded into this one at once
   };
   /// Called with what was loaded before it serves, on the thread that loads (warm-up). What it throws refuses the
   /// model.
@@ -84,6 +88,7 @@ class ModelRepository {
   static Key key_of(const Deployment& found) { return {found.name, found.number, found.version}; }
 
   std::vector<Deployment> scan() const;
+  std::shared_ptr<const Pipeline> load_pipeline(const Deployment& found) const;
   void bring_up(const Deployment& found, const Prepare& prepare);
   Entry load_again(const Deployment& found, Entry old, const Prepare& prepare) const;
   void forget(const std::function<bool(const Key&)>& gone);
@@ -92,7 +97,8 @@ class ModelRepository {
 
   const std::filesystem::path folder_;
   const Options options_;
-  std::mutex changing_;  // held through load(), unload() and rescan(); taken before mutex_
+  const std::unique_ptr<NetworkProbe> probe_;  // null: none
+  std::mutex changing_;                        // held through load(), unload() and rescan(); taken before mutex_
   mutable std::mutex mutex_;
   std::map<Key, Entry> entries_;  // guarded by mutex_; changed by who holds changing_
 };

@@ -1,7 +1,5 @@
 #include "models/repository_scan.h"
 
-#include <sys/stat.h>
-
 #include <algorithm>
 #include <charconv>
 #include <set>
@@ -11,6 +9,7 @@
 
 #include "gpu_transforms/volume/error.h"
 #include "models/bundle_source.h"
+#include "models/file_state.h"
 
 namespace voxd {
 namespace {
@@ -31,33 +30,18 @@ std::int64_t version_number(const std::string& name) {
   return error == std::errc{} && end == name.data() + name.size() && number >= 0 ? number : -1;
 }
 
-/// Which file it is and when it was last written to; of a link, what it points at.
-void add_file(std::ostream& text, const fs::path& file) {
-  struct stat status {};
-  if (::stat(file.c_str(), &status) != 0) return;
-  text << file.filename().string() << ' ' << status.st_dev << ' ' << status.st_ino << ' ' << status.st_size << ' '
-       << status.st_mtim.tv_sec << '.' << status.st_mtim.tv_nsec << ' ' << status.st_ctim.tv_sec << '.'
-       << status.st_ctim.tv_nsec << '\n';
-}
-
-std::string file_fingerprint(const fs::path& file) {
-  std::ostringstream text;
-  add_file(text, file);
-  return text.str();
-}
-
-std::string bundle_fingerprint(const fs::path& bundle) {
-  std::ostringstream text;
+std::string bundle_state(const fs::path& bundle) {
   std::error_code error;
-  std::set<fs::path> configs;
-  for (const auto& entry : fs::directory_iterator(bundle / "configs", error)) configs.insert(entry.path());
-  for (const fs::path& file : configs) add_file(text, file);
-  add_file(text, bundle / "models" / "model.ts");
-  return text.str();
+  std::set<fs::path> files;
+  for (const auto& entry : fs::directory_iterator(bundle / "configs", error)) files.insert(entry.path());
+  files.insert(bundle / "models" / "model.ts");
+  std::string state;
+  for (const fs::path& file : files) state += file_state(file);
+  return state;
 }
 
 Deployment deployment_of(const std::string& name, const std::string& version, const fs::path& path) {
-  const std::string fingerprint = is_bundle_file(path) ? file_fingerprint(path) : bundle_fingerprint(path);
+  const std::string fingerprint = is_bundle_file(path) ? file_state(path) : bundle_state(path);
   return {name, version, version_number(version), path, fingerprint, ""};
 }
 

@@ -3,6 +3,7 @@
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
+#include <cmath>
 #include <cstdio>
 #include <fstream>
 #include <map>
@@ -34,8 +35,9 @@ std::unique_ptr<ModelRepository> load_models(const Settings& settings) {
   check_device(settings.device);
   configure_torch(threads_per_worker(settings));
   spdlog::info("loading models");
-  ModelRepository::Options options{model_names(settings), settings.device.cuda ? settings.device.ordinal : -1, {}};
+  ModelRepository::Options options{model_names(settings), settings.device.cuda ? settings.device.ordinal : -1, {}, {}};
   options.files = model_files(settings);
+  options.probe_limit = std::chrono::milliseconds(std::llround(settings.probe_timeout_s * 1000));
   // Where models are named, only they are served: with files alone the folder is not looked at.
   const bool only_files = options.only.empty() && !options.files.empty();
   return std::make_unique<ModelRepository>(only_files ? std::filesystem::path() : settings.model_repository,

@@ -92,6 +92,14 @@ void add_options(CLI::App& app, Settings& settings, std::string& device) {
       ->capture_default_str()
       ->transform(size)
       ->type_name("BYTES");
+  app.add_option(
+         "--probe-timeout", settings.probe_timeout_s,
+         "Seconds that a network may take to load in a process of its own, before it is loaded here; 0: load it "
+         "here at once")
+      ->envname("VOXD_PROBE_TIMEOUT")
+      ->capture_default_str()
+      ->check(CLI::Range(0.0, 86400.0))
+      ->type_name("SECONDS");
   app.add_option("--drain-timeout", settings.drain_timeout_s,
                  "Seconds that accepted calls have to finish after SIGTERM; then they are cancelled")
       ->envname("VOXD_DRAIN_TIMEOUT")

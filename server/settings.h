@@ -30,6 +30,7 @@ struct Settings {
   std::int64_t queue_bytes = std::int64_t{8} << 30;
   std::int64_t max_image_bytes = std::int64_t{640} << 20;
   std::int64_t budget_bytes = 0;  ///< working memory of one job; 0: no limit
+  double probe_timeout_s = 60;    ///< of a network that is loaded in a process of its own first; 0: it is not
   double drain_timeout_s = 600;
   std::string log_level = "info";
 };

@@ -8,7 +8,7 @@ import pytest
 import tritonclient.grpc as triton
 from tritonclient.utils import InferenceServerException
 
-from support import ZOO, body_phantom, wait_until
+from support import BIN, ZOO, body_phantom, wait_until
 
 FAST = '{"warm_up_size": [32, 32, 32]}'
 
@@ -70,6 +70,17 @@ def test_a_client_loads_a_new_version_and_unloads_the_model(start_server, reposi
         shutil.rmtree(repository / "first/3")
         client.load_model("first")
         assert states(client) == {("first", "1"): "READY", ("first", "2"): "READY"}
+
+
+def test_a_network_that_crashes_does_not_take_the_server_with_it(start_server, repository):
+    network = add_model(repository, "crashes") / "models/model.ts"
+    network.unlink()
+    shutil.copy(BIN.parent / "test_networks/crashes.ts", network)
+    with connected(start_server(repository=repository)) as client:
+        assert infer(client, "first") == "1"
+        reasons = {m.name: m.reason for m in client.get_model_repository_index().models}
+        assert reasons["crashes"] == ("crashes/models/model.ts: the network crashed (signal 11, Segmentation fault) "
+                                      "when it was loaded")
 
 
 def test_without_model_control_clients_change_nothing(start_server, repository):

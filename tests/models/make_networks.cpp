@@ -17,6 +17,33 @@ def forward(self, x):
   return torch.cat([torch.full_like(x, 0.5), x], 1)
 )";
 
+/// Never ends when it is run; the loop depends on the input, so that nothing of it can be worked out before.
+constexpr const char* hangs = R"(
+def forward(self, x):
+  n = 0
+  while n < x.numel():
+    n = (n + 1) % x.numel()
+  return x
+)";
+
+/// Never ends when it is loaded.
+constexpr const char* hangs_at_load = R"(
+def forward(self, x):
+  return x
+def __getstate__(self):
+  return 7
+def __setstate__(self, state: int):
+  while state >= 0:
+    state = (state + 1) % 7
+)";
+
+/// Writes far beyond its memory.
+constexpr const char* crashes = R"(
+def forward(self, x):
+  ends = torch.tensor([0, 1000000000000 * x.size(0)])
+  return torch._convert_indices_from_csr_to_coo(ends, torch.tensor([0, 1, 2, 3]))
+)";
+
 constexpr const char* chain = R"({
   "preprocessing": {"_target_": "Compose", "transforms": [{"_target_": "LoadImaged", "keys": "image"}, "%sizes.json::pad"]},
   "inferer": {"_target_": "SimpleInferer"},
@@ -60,6 +87,9 @@ void write_all(const std::filesystem::path& folder) {
   write(folder / "whole.ts", threshold, configs());
   write(folder / "many.ts", threshold, many());
   write(folder / "huge.ts", threshold, huge());
+  write(folder / "hangs.ts", hangs);
+  write(folder / "hangs_at_load.ts", hangs_at_load);
+  write(folder / "crashes.ts", crashes);
   write(folder / "threshold.ts", threshold);
 }
 

@@ -57,7 +57,8 @@ TEST_CASE("every flag is read") {
                 "--address",       "unix:/x", "--port-file",       "port", "--device",       "cuda:1",
                 "--workers",       "3",       "--threads",         "2",    "--queue-jobs",   "5",
                 "--queue-bytes",   "1G",      "--max-image-bytes", "10M",  "--budget-bytes", "2K",
-                "--drain-timeout", "1.5",     "--log-level",       "warn", "--insecure",     "--model-control"});
+                "--drain-timeout", "1.5",     "--log-level",       "warn", "--insecure",     "--model-control",
+                "--probe-timeout", "2.5"});
   CHECK(settings.models == std::vector<std::string>{"a", "b"});
   CHECK(settings.addresses == std::vector<std::string>{"127.0.0.1:0", "unix:/x"});
   CHECK(settings.port_file == "port");
@@ -73,6 +74,7 @@ TEST_CASE("every flag is read") {
   CHECK(settings.log_level == "warn");
   CHECK(settings.insecure);
   CHECK(settings.model_control);
+  CHECK(settings.probe_timeout_s == 2.5);
 }
 
 TEST_CASE("models that are files need no repository, and are told from names by their ending") {
@@ -144,8 +146,9 @@ TEST_CASE("help and version are answered without anything else being set") {
   CHECK_THAT(version.text, Contains("voxd 1.2.3"));
   const CommandLine help = parse({"--help"});
   CHECK(help.exit_code == 0);
-  for (const char* flag : {"--model-repository", "--address", "--port-file", "--insecure", "--model-control",
-                           "--device", "--workers", "--threads", "--queue-jobs", "--queue-bytes", "--max-image-bytes",
-                           "--budget-bytes", "--drain-timeout", "--log-level", "--version", "--config"})
+  for (const char* flag :
+       {"--model-repository", "--address", "--port-file", "--insecure", "--model-control", "--device", "--workers",
+        "--threads", "--queue-jobs", "--queue-bytes", "--max-image-bytes", "--budget-bytes", "--drain-timeout",
+        "--probe-timeout", "--log-level", "--version", "--config"})
     CHECK_THAT(help.text, Contains(flag));
 }

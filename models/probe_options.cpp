@@ -1,0 +1,24 @@
+#include <sstream>
+
+#include "models/network_probe.h"
+
+namespace voxd {
+
+std::string probe_argument(const NetworkOptions& options) {
+  std::ostringstream text;
+  const Int3& size = options.warm_up_size;
+  text << options.input_channels << ' ' << size[0] << ' ' << size[1] << ' ' << size[2] << ' ' << options.device << ' '
+       << options.warm_up_batch;
+  return text.str();
+}
+
+NetworkOptions probe_options(const std::string& argument) {
+  std::istringstream text(argument);
+  NetworkOptions options;
+  Int3& size = options.warm_up_size;
+  if (!(text >> options.input_channels >> size[0] >> size[1] >> size[2] >> options.device >> options.warm_up_batch))
+    fail(Code::invalid_argument, "options: '", argument, "', expected channels, three sizes, device and batch");
+  return options;
+}
+
+}  // namespace voxd
