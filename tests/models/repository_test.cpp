@@ -110,7 +110,12 @@ TEST_CASE("a load takes what is new and changed, keeps what is as it was, and fo
   add_small_bundle(model / "4", "4");
   fs::remove_all(model / "1");
   std::vector<std::string> prepared;
-  repository.load("model", [&](const Model& loaded) { prepared.push_back(loaded.version); });
+  repository.load("model", [&](const Model& loaded) {
+    prepared.push_back(loaded.version);
+    // Meanwhile what is there serves.
+    CHECK(repository.find("model")->version == "3");
+    CHECK(repository.find("model", "2") == second);
+  });
 
   CHECK(prepared == std::vector<std::string>{"3", "4"});
   CHECK(repository.find("model", "2") == second);
