@@ -1,14 +1,12 @@
 #pragma once
 
-#include <sys/types.h>
-
-#include <cstdio>
 #include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "tests/bench/bench_case.h"
+#include "tests/bench/child_process.h"
 #include "tests/support/temporary_folder.h"
 
 namespace voxd::bench {
@@ -19,8 +17,6 @@ class Peer {
  public:
   /// Throws Error{failed_precondition} if it does not answer. `environment` is put on top of ours.
   Peer(const std::string& python, int threads, const std::map<std::string, std::string>& environment);
-  ~Peer();
-  Peer(const Peer&) = delete;
 
   /// Versions, threads and allocator: what peer.py says of itself.
   const Json& about() const { return about_; }
@@ -32,8 +28,7 @@ class Peer {
   Json ask(const Json& question);
 
   test::TemporaryFolder folder_;
-  pid_t pid_ = -1;
-  std::FILE *to_ = nullptr, *from_ = nullptr;
+  ChildProcess process_;
   Json about_;
 };
 
