@@ -282,6 +282,8 @@ Bundle read_bundle(const fs::path& path, bool cuda) {
   bundle.network_sha256 = serving.sha256;
   const NetworkOptions usual;
   bundle.warm_up_size = serving.warm_up_size.value_or(bundle.inferer->input_size().value_or(usual.warm_up_size));
+  bundle.rewrite = serving.rewrite;
+  bundle.precision = serving.precision;
   if (serving.fuse) fuse(bundle);
   return bundle;
 }

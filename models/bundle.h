@@ -26,6 +26,8 @@ struct Bundle {
   std::string network;         ///< how messages call that file
   std::string network_sha256;  ///< empty: any
   Int3 warm_up_size{};
+  bool rewrite = true;
+  Precision precision = Precision::fp32;
 };
 
 /// Reads configs/inference.json (or .yaml, .yml), configs/metadata.json and configs/serving.json of a bundle's folder,

@@ -274,7 +274,7 @@ std::shared_ptr<const Network> load_network(const Bundle& bundle, int device, co
       fail(Code::failed_precondition, file, ": its SHA-256 is ", found, ", serving.json says ", bundle.network_sha256);
   try {
     const NetworkOptions options{bundle.description.input_channels, bundle.warm_up_size, device,
-                                 bundle.inferer->batch()};
+                                 bundle.inferer->batch(),           bundle.rewrite,      bundle.precision};
     if (check) check(bundle.network_file, options);
     return load_torchscript(bundle.network_file, options);
   } catch (const Error& reason) {
@@ -297,6 +297,7 @@ std::shared_ptr<const Pipeline> Pipeline::load(const std::filesystem::path& bund
                                                std::shared_ptr<const Network> network, const CheckNetwork& check) {
   Bundle parts = read_bundle(bundle, device >= 0);
   if (!network) network = load_network(parts, device, check);
+  parts.description.network_notes = network->notes();
   return std::make_shared<BundlePipeline>(std::move(parts), std::move(network));
 }
 

@@ -41,6 +41,7 @@ struct PipelineDescription {
   std::vector<std::string> channel_names;  ///< of the input's channels, in order; empty where metadata.json has none
   std::optional<Int3> warm_up_image;           ///< size of a typical image, where serving.json names one
   std::map<std::int32_t, std::string> labels;  ///< label value -> name, from metadata.json's channel_def
+  std::vector<std::string> network_notes;      ///< what was decided about the network at load, a line each
 };
 
 /// What a caller may want beside what the chain saves, of the label map that the chain ends with.

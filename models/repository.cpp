@@ -144,11 +144,13 @@ ModelRepository::Entry ModelRepository::load_again(const Deployment& found, Entr
   good.name = found.name;
   good.version = found.version;
   good.ready = true;
+  if (old.model) good.notes = old.model->pipeline->description().network_notes;
   if (old.model && old.fingerprint == found.fingerprint) return {good, std::move(old.model), found.fingerprint, false};
   try {
     if (!found.refusal.empty()) fail(Code::already_exists, found.refusal);
     auto model = std::make_shared<const Model>(Model{found.name, found.version, load_pipeline(found)});
     if (prepare) prepare(*model);
+    good.notes = model->pipeline->description().network_notes;
     return {good, std::move(model), found.fingerprint, false};
   } catch (const std::exception& error) {
     ModelStatus bad = good;

@@ -26,7 +26,8 @@ struct Model {
 struct ModelStatus {
   std::string name, version;
   bool ready = false;
-  std::string reason;  ///< why not, one line; of a ready one: why what is now in its folder was refused
+  std::string reason;              ///< why not, one line; of a ready one: why what is now in its folder was refused
+  std::vector<std::string> notes;  ///< what was decided about the network of what serves, a line each
 };
 
 /// A folder of bundles (folders, or .ts files that carry their configs), loaded. A bundle that cannot be loaded does

@@ -63,6 +63,14 @@ std::optional<Int3> read_size(Params& params, std::string_view name) {
   return Int3{size[0], size[1], size[2]};
 }
 
+Precision read_precision(Params& params) {
+  const std::string precision = params.text("precision", "fp32");
+  if (precision == "bf16") return Precision::bf16;
+  if (precision != "fp32")
+    params.refuse(Code::invalid_argument, "precision", "expected 'fp32' or 'bf16', found '" + precision + "'");
+  return Precision::fp32;
+}
+
 Serving read_fields(const Config& config) {
   Params params(config, "");
   Serving serving;
@@ -74,6 +82,8 @@ Serving read_fields(const Config& config) {
   serving.warm_up_size = read_size(params, "warm_up_size");
   serving.warm_up_image = read_size(params, "warm_up_image");
   serving.fuse = params.flag("fuse", true);
+  serving.rewrite = params.flag("rewrite", true);
+  serving.precision = read_precision(params);
   serving.sha256 = params.text("sha256", "");
   const auto is_hex = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); };
   if (!serving.sha256.empty() &&

@@ -16,7 +16,8 @@ struct Serving {
   std::string mask, contour;
   std::optional<Int3> warm_up_size, warm_up_image;
   std::string sha256;
-  bool fuse = true;
+  bool fuse = true, rewrite = true;
+  Precision precision = Precision::fp32;
 };
 
 /// Strict: throws Error{invalid_argument} with the path of an unknown field and the nearest that there is, and on every

@@ -6,11 +6,12 @@
 
 #include <mutex>
 #include <optional>
-#include <string_view>
 
 #include "gpu_transforms/volume/checked.h"
 #include "models/network.h"
 #include "models/torch_allocator.h"
+#include "models/torch_run.h"
+#include "models/torch_variant.h"
 
 #ifdef VOXD_CUDA
 #include <c10/cuda/CUDACachingAllocator.h>
@@ -21,17 +22,6 @@
 
 namespace voxd {
 namespace {
-
-/// The one line of a libtorch message that says what is wrong: an error of the interpreter has its reason at the end of
-/// a trace.
-std::string reason_of(std::string_view text) {
-  constexpr std::string_view marker = "RuntimeError: ";
-  if (const std::size_t at = text.rfind(marker); at != std::string_view::npos) text.remove_prefix(at + marker.size());
-  std::string line(text.substr(0, text.find('\n')));
-  return line.empty() ? "no reason given" : line;
-}
-
-std::string reason_of(const c10::Error& error) { return reason_of(error.what_without_backtrace()); }
 
 c10::Device device_of(int ordinal) {
   return ordinal < 0 ? c10::Device(c10::DeviceType::CPU)
@@ -63,8 +53,11 @@ class OnStream {
 
 class TorchNetwork final : public Network {
  public:
-  TorchNetwork(torch::jit::Module module, const NetworkOptions& options)
-      : module_(std::move(module)), options_(options), device_(device_of(options.device)) {
+  TorchNetwork(const torch::jit::Module& module, std::int64_t weight_bytes, const NetworkOptions& options)
+      : variant_(choose_variant(module, options)),
+        options_(options),
+        device_(device_of(options.device)),
+        weight_bytes_(weight_bytes) {
     warm_up();
   }
 
@@ -91,12 +84,16 @@ class TorchNetwork final : public Network {
     const double known_voxels = static_cast<double>(known[0]) * known[1] * known[2] * options_.warm_up_batch;
     const auto voxels =
         checked_product({channels, size[0], size[1], size[2]}, "network input") / options_.input_channels;
-    return static_cast<std::int64_t>(static_cast<double>(warm_up_peak_) * static_cast<double>(voxels) / known_voxels);
+    const double growing = static_cast<double>(warm_up_peak_) * static_cast<double>(voxels) / known_voxels;
+    return static_cast<std::int64_t>(growing) + weight_bytes_;
   }
 
   std::int32_t output_channels() const override { return output_channels_; }
+  std::vector<std::string> notes() const override { return variant_.notes; }
 
  private:
+  at::Tensor run(const at::Tensor& input) const { return run_network(variant_.module, input); }
+
   /// Once to make libtorch profile and optimise the graph, once more to run and measure the optimised one.
   void warm_up() {
     c10::InferenceMode inference;
@@ -127,35 +124,12 @@ class TorchNetwork final : public Network {
   }
 #endif
 
-  /// [N,C,X,Y,Z] to a contiguous [N,C',X',Y',Z'], both float32.
-  at::Tensor run(const at::Tensor& input) const {
-    try {
-      const c10::IValue answer = module_.forward({input});
-      if (!answer.isTensor())
-        fail(Code::invalid_argument, "the network returns a ", answer.tagKind(), ", expected one tensor");
-      const at::Tensor output = answer.toTensor();
-      if (output.dim() != 5 || output.size(0) != input.size(0))
-        fail(Code::invalid_argument, "the network returns a tensor of shape ", c10::str(output.sizes()), ", expected [",
-             input.size(0), ",C,X,Y,Z]");
-      const at::Tensor voxels = output.to(at::kFloat).contiguous();
-      // A network may hand its input through, whose memory is not its own.
-      return voxels.is_alias_of(input) ? voxels.clone() : voxels;
-    } catch (const c10::OutOfMemoryError& error) {
-      fail(Code::resource_exhausted, "the network ran out of memory: ", reason_of(error));
-    } catch (const c10::Error& error) {
-      fail(Code::invalid_argument, "the network refuses an input of ", c10::str(input.sizes()), ": ", reason_of(error));
-    } catch (const Error&) {
-      throw;
-    } catch (const std::exception& error) {
-      fail(Code::invalid_argument, "the network refuses an input of ", c10::str(input.sizes()), ": ",
-           reason_of(error.what()));
-    }
-  }
-
   // forward() of a frozen module changes nothing in it, but is not declared so.
-  mutable torch::jit::Module module_;
+  mutable TorchVariant variant_;
   const NetworkOptions options_;
   const c10::Device device_;
+  // Copies of weights in oneDNN's order do not grow with the voxels: at most all of them.
+  const std::int64_t weight_bytes_;
   std::int64_t warm_up_peak_ = 0;
   std::int32_t output_channels_ = 0;
 };
@@ -180,7 +154,8 @@ torch::jit::Module load_frozen(const std::filesystem::path& file, int device) {
 
 std::shared_ptr<const Network> load_torchscript(const std::filesystem::path& file, const NetworkOptions& options) {
   configure_torch(0);
-  return std::make_shared<TorchNetwork>(load_frozen(file, options.device), options);
+  const torch::jit::Module module = load_frozen(file, options.device);
+  return std::make_shared<TorchNetwork>(module, static_cast<std::int64_t>(std::filesystem::file_size(file)), options);
 }
 
 void configure_torch(int threads_per_worker) {

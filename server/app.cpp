@@ -126,6 +126,8 @@ void App::log_models() const {
       spdlog::warn("model {} version {} serves as it was: {}", status.name, status.version, status.reason);
     else
       spdlog::info("model {} version {} is ready", status.name, status.version);
+    for (const std::string& note : status.notes)
+      spdlog::info("model {} version {}: network: {}", status.name, status.version, note);
   }
   if (!serving_.ready()) spdlog::warn("no model is ready: health checks say NOT_SERVING");
 }

@@ -184,6 +184,10 @@ TEST_CASE("serving.json is strict: each mistake is refused with its path", "[bun
   CHECK_THAT(
       serving_refusal(R"({"inputs": [{"name": "A", "key": "image", "datatype": "FP32", "shape": [1], "dims": 3}]})"),
       Contains("serving.json: inputs[0].dims: is not known"));
+  CHECK(serving_refusal(R"({"precision": "bf16", "rewrite": false})").empty());
+  CHECK(serving_refusal(R"({"precision": "fp16"})") ==
+        "demo/configs/serving.json: precision: expected 'fp32' or 'bf16', found 'fp16'");
+  CHECK_THAT(serving_refusal(R"({"rewrite": 1})"), Contains("serving.json: rewrite: "));
   CHECK_THAT(serving_refusal(R"({"inputs": []})"), Contains("inputs: expected a list of tensors"));
   CHECK_THAT(serving_refusal(R"({"inputs": [3]})"), Contains("inputs[0]: expected a map"));
   CHECK_THAT(serving_refusal(R"({"inputs": [{"key": "image"}]})"), Contains("inputs[0].name: is missing"));

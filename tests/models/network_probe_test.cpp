@@ -82,12 +82,15 @@ TEST_CASE("networks that crash or never end do not keep others from serving", "[
 }
 
 TEST_CASE("the options of a probe survive being an argument", "[probe]") {
-  const NetworkOptions options{4, {96, 128, 64}, 2, 3};
+  const NetworkOptions options{4, {96, 128, 64}, 2, 3, false, Precision::bf16};
   const NetworkOptions back = probe_options(probe_argument(options));
   CHECK(back.input_channels == 4);
   CHECK(back.warm_up_size == Int3{96, 128, 64});
   CHECK(back.device == 2);
   CHECK(back.warm_up_batch == 3);
+  CHECK_FALSE(back.rewrite);
+  CHECK(back.precision == Precision::bf16);
+  CHECK(probe_options(probe_argument({})).rewrite);
   CHECK(code_of([&] { probe_options("1 2 x"); }) == "invalid_argument");
 }
 

@@ -62,6 +62,19 @@ TEST_CASE("a bad bundle does not keep the others from serving, and says why", "[
   CHECK(code_of([&] { repository.find("x"); }) == "not_found");
 }
 
+TEST_CASE("a model's status says what was decided about its network, as its bundle wants it", "[repository]") {
+  const TemporaryFolder folder;
+  add_bundle(folder.path() / "as_it_is");
+  write_file(folder.path() / "as_it_is/configs/serving.json", R"({"warm_up_size": [16, 16, 16], "rewrite": false})");
+  add_bundle(folder.path() / "usual");
+  const ModelRepository repository(folder.path(), {});
+  const auto list = repository.list();
+  REQUIRE(list.size() == 2);
+  CHECK(list[0].notes.empty());
+  REQUIRE(list[1].notes.size() == 1);
+  CHECK_THAT(list[1].notes[0], Contains("rewritten for oneDNN: 23 convolutions"));
+}
+
 TEST_CASE("of numbered versions the newest that could be loaded serves", "[repository]") {
   const TemporaryFolder folder;
   add_bundle(folder.path() / "model" / "2");
