@@ -1,6 +1,7 @@
 // Writes the network of the bundle spleen_seg as a TorchScript file: MONAI's 3D UNet, layer for layer and name for
 // name, with fixed pseudo-random weights. It stands in for trained weights wherever a real network is needed but its
-// answer does not matter: same size, same work, same file format.
+// answer does not matter: same size, same work, same file format. Other numbers of channels may be named, which
+// benchmarks do.
 
 #include <torch/script.h>
 
@@ -144,7 +145,7 @@ class UNetBuilder {
     Module module = plain("Convolution");
     Module last = convolution(channels, channels, 3, 1);
     // Makes about a fifth of an abdominal CT foreground, instead of half of it.
-    last.attr("bias").toTensor().copy_(at::tensor({4.25f, -4.25f}));
+    if (channels == 2) last.attr("bias").toTensor().copy_(at::tensor({4.25f, -4.25f}));
     module.register_module("conv", last);
     module.define("def forward(self, x):\n  return self.conv.forward(x)\n");
     return module;
@@ -196,10 +197,16 @@ class UNetBuilder {
   std::int64_t parameters_ = 0;
 };
 
-int run(const std::filesystem::path& file) {
+struct Sizes {
+  std::int64_t in = 1, out = 2;
+  std::vector<std::int64_t> levels{8, 16, 32, 32, 64};  // channels of each
+  bool of_the_bundle = true;
+};
+
+int run(const std::filesystem::path& file, const Sizes& sizes) {
   UNetBuilder builder;
-  const Module network = builder.unet(1, 2, {8, 16, 32, 32, 64});
-  if (builder.parameters() != expected_parameters) {
+  const Module network = builder.unet(sizes.in, sizes.out, sizes.levels);
+  if (sizes.of_the_bundle && builder.parameters() != expected_parameters) {
     std::fprintf(stderr, "make_unet: %lld parameters, expected %lld\n", static_cast<long long>(builder.parameters()),
                  static_cast<long long>(expected_parameters));
     return 1;
@@ -216,12 +223,18 @@ int run(const std::filesystem::path& file) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 2) {
-    std::fprintf(stderr, "usage: make_unet FILE.ts\n");
+  // At least two levels: the lowest has no way up.
+  if (argc != 2 && argc < 6) {
+    std::fprintf(stderr, "usage: make_unet FILE.ts [IN OUT CHANNELS CHANNELS...]\n");
     return 2;
   }
   try {
-    return run(argv[1]);
+    Sizes sizes;
+    if (argc > 2) {
+      sizes = {std::stoll(argv[2]), std::stoll(argv[3]), {}, false};
+      for (int i = 4; i < argc; ++i) sizes.levels.push_back(std::stoll(argv[i]));
+    }
+    return run(argv[1], sizes);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "make_unet: %s\n", error.what());
     return 1;
