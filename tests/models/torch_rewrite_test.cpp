@@ -1,5 +1,6 @@
 #include "models/torch_rewrite.h"
 
+#include <algorithm>
 #include <thread>
 
 #include "models/torch_run.h"
@@ -39,9 +40,11 @@ at::Tensor voxels(std::int64_t channels = 4, std::int64_t side = 12) {
   return at::randn({1, channels, side, side + 2, side + 4});
 }
 
+/// Of the largest voxel of the first, or of 1.
 double difference(torch::jit::Module a, torch::jit::Module b, const at::Tensor& input) {
   const c10::InferenceMode inference;
-  return (run_network(a, input) - run_network(b, input)).abs().max().item<double>();
+  const at::Tensor right = run_network(a, input);
+  return (right - run_network(b, input)).abs().max().item<double>() / std::max(1.0, right.abs().max().item<double>());
 }
 
 const std::string scripted = "torch.conv3d(x, self.w, self.b, [1, 1, 1], [1, 1, 1])";
