@@ -14,8 +14,7 @@
 
 // Measures networks on the CPU, each in several ways: as a program runs it that only links libtorch, as voxd runs it,
 // and in OpenVINO, if a Python that has it is named. All ways of a network take turns, so that what else the machine
-// does meanwhile hits all of them. Prints a table in Markdown, and what
-// was decided about a network on standard error.
+// does meanwhile hits all of them. Prints a table in Markdown, and what was decided about a network on standard error.
 namespace voxd::bench {
 namespace {
 
