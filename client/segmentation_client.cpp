@@ -8,6 +8,7 @@
 #include "client/health.h"
 #include "client/segment_call.h"
 #include "client/status.h"
+#include "grpc_service.grpc.pb.h"
 
 namespace voxd {
 namespace {
@@ -45,6 +46,7 @@ struct SegmentationClient::Connection {
   ClientOptions options;
   std::shared_ptr<grpc::Channel> channel;
   std::unique_ptr<v1::Segmentation::Stub> segmentation;
+  std::unique_ptr<inference::GRPCInferenceService::Stub> kserve;
 
   Error error(const grpc::Status& status) const {
     return error_of(status, address, channel->GetState(false) == GRPC_CHANNEL_READY);
@@ -53,8 +55,9 @@ struct SegmentationClient::Connection {
 
 SegmentationClient::SegmentationClient(std::string address, ClientOptions options) {
   const auto channel = make_channel(address);
-  connection_ = std::make_unique<Connection>(
-      Connection{std::move(address), options, channel, v1::Segmentation::NewStub(channel)});
+  connection_ =
+      std::make_unique<Connection>(Connection{std::move(address), options, channel, v1::Segmentation::NewStub(channel),
+                                              inference::GRPCInferenceService::NewStub(channel)});
 }
 
 SegmentationClient::~SegmentationClient() = default;
@@ -83,6 +86,26 @@ std::vector<ServedModel> SegmentationClient::models() {
   std::vector<ServedModel> models;
   for (const v1::ModelInfo& model : response.models()) models.push_back(plain(model));
   return models;
+}
+
+void SegmentationClient::load(const std::string& model) {
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + connection_->options.model_call_timeout);
+  inference::RepositoryModelLoadRequest request;
+  inference::RepositoryModelLoadResponse response;
+  request.set_model_name(model);
+  const grpc::Status status = connection_->kserve->RepositoryModelLoad(&context, request, &response);
+  if (!status.ok()) throw connection_->error(status);
+}
+
+void SegmentationClient::unload(const std::string& model) {
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + connection_->options.model_call_timeout);
+  inference::RepositoryModelUnloadRequest request;
+  inference::RepositoryModelUnloadResponse response;
+  request.set_model_name(model);
+  const grpc::Status status = connection_->kserve->RepositoryModelUnload(&context, request, &response);
+  if (!status.ok()) throw connection_->error(status);
 }
 
 void SegmentationClient::health(std::chrono::milliseconds wait) {

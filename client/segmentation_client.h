@@ -98,6 +98,7 @@ struct ClientOptions {
   std::size_t chunk_bytes = std::size_t{1} << 20;           ///< of the upload; the server's own limit holds as well
   std::uint64_t max_result_bytes = std::uint64_t{4} << 30;  ///< a server that announces a larger result is refused
   std::chrono::milliseconds small_call_timeout{10'000};     ///< of models() and of a health() that does not wait
+  std::chrono::milliseconds model_call_timeout{600'000};    ///< of load() and unload()
 };
 
 /// One server, seen from a client. Holds one connection, opened by the first call and again whenever it was lost.
@@ -121,6 +122,13 @@ class SegmentationClient {
 
   /// The models of the repository, ready or not.
   std::vector<ServedModel> models();
+
+  /// Brings a model to what the server's repository now has, and returns when that serves: the server must run with
+  /// --model-control. Throws Error{failed_precondition} with the reason when it cannot be loaded (what served before
+  /// goes on), Error{permission_denied} and Error{not_found}. Waits at most `model_call_timeout`, as unload() does.
+  void load(const std::string& model);
+  /// From now on the model answers "not ready"; calls that have it end as usual.
+  void unload(const std::string& model);
 
   /// Returns when the server says that it serves; waits at most `wait` for that, through refused connections and
   /// restarts. With no wait the server is asked once. Throws Error{unavailable} saying what was seen last.

@@ -16,6 +16,8 @@ struct Shared {
 void add_segment_command(CLI::App& app, const Shared& shared);
 void add_health_command(CLI::App& app, const Shared& shared);
 void add_models_command(CLI::App& app, const Shared& shared);
+void add_load_command(CLI::App& app, const Shared& shared);
+void add_unload_command(CLI::App& app, const Shared& shared);
 void add_dice_command(CLI::App& app);
 
 }  // namespace voxd::ctl

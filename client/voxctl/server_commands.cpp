@@ -1,4 +1,4 @@
-// voxctl health and voxctl models.
+// voxctl health, models, load and unload.
 
 #include <iostream>
 #include <memory>
@@ -59,6 +59,26 @@ void add_models_command(CLI::App& app, const Shared& shared) {
   command->callback([&shared, json] {
     const auto models = SegmentationClient(shared.address).models();
     *json ? print_json(models) : print_table(models);
+  });
+}
+
+void add_load_command(CLI::App& app, const Shared& shared) {
+  auto model = std::make_shared<std::string>();
+  CLI::App* command = app.add_subcommand("load", "Brings a model to what the server's repository now has");
+  command->add_option("MODEL", *model, "Name of the model")->required();
+  command->callback([&shared, model] {
+    SegmentationClient(shared.address).load(*model);
+    std::cout << *model << " is loaded\n";
+  });
+}
+
+void add_unload_command(CLI::App& app, const Shared& shared) {
+  auto model = std::make_shared<std::string>();
+  CLI::App* command = app.add_subcommand("unload", "Takes a model out of service until it is loaded again");
+  command->add_option("MODEL", *model, "Name of the model")->required();
+  command->callback([&shared, model] {
+    SegmentationClient(shared.address).unload(*model);
+    std::cout << *model << " is unloaded\n";
   });
 }
 

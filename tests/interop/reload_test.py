@@ -104,3 +104,13 @@ def test_sighup_brings_what_the_folder_has(start_server, repository):
         server.process.send_signal(signal.SIGHUP)
         wait_until(lambda: ("first", "1") not in states(client), "the old model has gone")
         assert infer(client, "second") == "1"
+
+
+def test_voxctl_loads_and_unloads(start_server, repository):
+    server = start_server(repository=repository, options=["--model-control"])
+    assert server.voxctl("unload", "first").stdout == "first is unloaded\n"
+    assert "not ready: unloaded" in server.voxctl("models").stdout
+    loaded = server.voxctl("load", "first")
+    assert (loaded.returncode, loaded.stdout) == (0, "first is loaded\n"), loaded.stderr
+    refused = server.voxctl("load", "none")
+    assert refused.returncode != 0 and refused.stderr == "voxctl: failed to load 'none': the model repository has no such model\n"
