@@ -37,7 +37,7 @@ def test_sizes_that_come_out_at_half_a_voxel_are_rounded_as_in_monai(index, rand
         image = intensities(random, (1, *random.integers(2, 14, 3)), scale=1)
         exact = (np.array(image.shape[1:]) - 1) * spacing / pixdim
         ties += int((np.abs(exact % 1 - 0.5) < 1e-9).sum())
-        # MONAI's last bit decides, and it is LAPACK's: the same on the same kind of CPU.
+        # MONAI's last bit decides, and it is LAPACK's: conftest.py says which kernels.
         index.add_spacing({"pixdim": pixdim.tolist()}, image, turned(random, spacing) if random.integers(2) else some_affine(random, spacing))
     assert ties > 50
     index.check()
