@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "gpu_transforms/volume/error.h"
+#include "models/torch_run.h"
 
 namespace voxd {
 namespace {
@@ -36,8 +37,6 @@ std::map<std::string, std::string> texts_of(caffe2::serialize::PyTorchStreamRead
   return texts;
 }
 
-std::string first_line(std::string_view text) { return std::string(text.substr(0, text.find('\n'))); }
-
 }  // namespace
 
 std::map<std::string, std::string> read_extras(const std::filesystem::path& file, const ExtrasLimits& limits) {
@@ -50,9 +49,9 @@ std::map<std::string, std::string> read_extras(const std::filesystem::path& file
   } catch (const Error&) {
     throw;
   } catch (const c10::Error& fault) {
-    fail(Code::invalid_argument, name, ": cannot be read as TorchScript: ", first_line(fault.what_without_backtrace()));
+    fail(Code::invalid_argument, name, ": cannot be read as TorchScript: ", reason_of(fault));
   } catch (const std::exception& fault) {
-    fail(Code::invalid_argument, name, ": cannot be read as TorchScript: ", first_line(fault.what()));
+    fail(Code::invalid_argument, name, ": cannot be read as TorchScript: ", reason_of(fault.what()));
   }
 }
 

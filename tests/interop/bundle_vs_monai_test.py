@@ -54,7 +54,7 @@ def test_the_brain_of_a_real_head_is_monais(server, tmp_path):
 
 
 def test_the_reference_chain_is_monais(server, tmp_path):
-    """Crop, area resize and network on the grid of 224^3; random weights make many voxels where both classes are about as likely."""
+    """Crop, area resize and network on the grid of 224^3. A voxel may differ where both classes are closer than float32's rounding."""
     image = tmp_path / "phantom.nii.gz"
     nibabel.save(nibabel.Nifti1Image(body_phantom((72, 60, 40)), np.diag([-2.0, 2.5, 5, 1])), image)
     mask, contour = run_in_voxd(server, SPLEEN, image, tmp_path)
@@ -64,11 +64,11 @@ def test_the_reference_chain_is_monais(server, tmp_path):
     print(f"spleen_seg against MONAI: {differing} of {ours.size} voxels differ, {np.mean(expected_mask):.3f} foreground")
     assert ours.shape == expected_mask.shape == (224, 224, 224)
     assert 0.01 < np.mean(expected_mask) < 0.99
-    assert differing <= 20
-    assert np.sum(np.asarray(contour.dataobj) != expected_contour) <= 27 * 20
+    assert differing <= 5
+    assert np.sum(np.asarray(contour.dataobj) != expected_contour) <= 27 * 5
 
 
-def test_the_stand_in_network_is_monais_unet():
+def test_the_network_of_spleen_seg_is_monais_unet():
     """Weights by their names in MONAI's UNet, and the same numbers out of it."""
     network = torch.jit.load(str(ZOO / SPLEEN / "models/model.ts"))
     unet = UNet(spatial_dims=3, in_channels=1, out_channels=2, channels=(8, 16, 32, 32, 64), strides=(2, 2, 2, 2),
