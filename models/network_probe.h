@@ -19,8 +19,8 @@ class NetworkProbe {
   explicit NetworkProbe(std::chrono::milliseconds limit);
 
   /// True when the file was loaded and warmed up there, false when that was done earlier with the same options and the
-  /// file is unchanged since. Throws Error{failed_precondition} with one line: that it crashed, did not load in time,
-  /// or was refused and why. Blocks.
+  /// file is unchanged since. Throws, with one line, Error{failed_precondition} when it crashed or did not load in time
+  /// and Error{invalid_argument} with libtorch's reason when it was refused. Blocks.
   bool check(const std::filesystem::path& file, const NetworkOptions& options);
 
  private:
