@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -37,6 +38,8 @@ struct JobContext {
   CancelToken cancel;
   /// Called with the stage and the fraction of it done, 0..1. May be empty. Must not block.
   std::function<void(Stage, double)> progress;
+  /// Windows that a network is given at once, where that is fewer than its bundle says; 0: as the bundle says.
+  std::int32_t most_windows = 0;
 
   Stream& stream() const { return workspace.stream(); }
   /// Throws Error{cancelled} or Error{deadline_exceeded}. Called between steps and between windows.

@@ -1,5 +1,6 @@
 // The CUDA functions of a build without CUDA: each says so.
 #include "gpu_transforms/cuda_calls.h"
+#include "gpu_transforms/cuda_memory.h"
 #include "gpu_transforms/memory_pool.h"
 #include "gpu_transforms/volume/error.h"
 
@@ -18,6 +19,8 @@ int cuda_device_count(std::string* why) {
 std::unique_ptr<Stream> make_cuda_stream(int) { fail(Code::failed_precondition, kReason); }
 
 std::string cuda_device_name(int) { fail(Code::failed_precondition, kReason); }
+
+std::int64_t cuda_free_memory(int) { fail(Code::failed_precondition, kReason); }
 
 DeviceAllocator cuda_async_allocator() { fail(Code::failed_precondition, kReason); }
 

@@ -4,6 +4,7 @@
 
 #include "gpu_transforms/cuda_calls.h"
 #include "gpu_transforms/cuda_check.h"
+#include "gpu_transforms/cuda_memory.h"
 #include "gpu_transforms/memory_pool.h"
 
 namespace voxd {
@@ -159,6 +160,14 @@ std::string cuda_device_name(int device) {
   cudaDeviceProp properties{};
   check_cuda(cudaGetDeviceProperties(&properties, device), "cudaGetDeviceProperties");
   return properties.name;
+}
+
+std::int64_t cuda_free_memory(int device) {
+  require_device(device);
+  std::size_t free = 0, total = 0;
+  check_cuda(cudaSetDevice(device), "cudaSetDevice");
+  check_cuda(cudaMemGetInfo(&free, &total), "cudaMemGetInfo");
+  return static_cast<std::int64_t>(free);
 }
 
 DeviceAllocator cuda_async_allocator() {

@@ -272,6 +272,8 @@ Bundle read_bundle(const fs::path& path, bool cuda) {
   description.input_channels = metadata.input_channels;
   description.channel_names = metadata.channel_names;
   description.warm_up_image = serving.warm_up_image;
+  description.most_running = serving.max_running;
+  description.most_waiting = serving.max_waiting;
   bundle.probability = probability_steps(bundle.post, network_output);
   description.has_probabilities = !bundle.probability.empty();
   describe_tensors(bundle, source, serving, saved);

@@ -49,7 +49,9 @@ class SlidingWindowInferer final : public Inferer {
       : params_(std::move(windows)), labels_(labels) {}
 
   DeviceVolume run(const Network& network, const DeviceVolume& image, JobContext& context) const override {
-    const std::int64_t total = window_grid(image.size(), params_).count();
+    SlidingWindows params = params_;
+    if (context.most_windows > 0) params.sw_batch_size = std::min(params.sw_batch_size, context.most_windows);
+    const std::int64_t total = window_grid(image.size(), params).count();
     std::int64_t done = 0;
     OneAhead pace(context.stream());
     const auto predict = [&](const DeviceVolume& windows, std::int32_t count) {
@@ -60,8 +62,8 @@ class SlidingWindowInferer final : public Inferer {
       context.report(Stage::network, static_cast<double>(done) / static_cast<double>(total + 1));
       return prediction;
     };
-    return labels_ ? label_windows(image, params_, predict, context.workspace)
-                   : blend_windows(image, params_, predict, context.workspace);
+    return labels_ ? label_windows(image, params, predict, context.workspace)
+                   : blend_windows(image, params, predict, context.workspace);
   }
 
   PlannedVolume plan(const Network& network, const PlannedVolume& image, MemoryPlan& plan) const override {

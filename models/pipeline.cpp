@@ -264,14 +264,19 @@ class BundlePipeline final : public Pipeline {
   bool spent_network_ = false;
 };
 
-std::shared_ptr<const Network> load_network(const Bundle& bundle, int device, const CheckNetwork& check) {
-  const std::string& file = bundle.network;
+std::string checked_sum(const Bundle& bundle) {
   std::error_code error;
   if (!std::filesystem::is_regular_file(bundle.network_file, error))
-    fail(Code::not_found, file, ": there is no such file");
-  if (!bundle.network_sha256.empty())
-    if (const std::string found = sha256_of(bundle.network_file); found != bundle.network_sha256)
-      fail(Code::failed_precondition, file, ": its SHA-256 is ", found, ", serving.json says ", bundle.network_sha256);
+    fail(Code::not_found, bundle.network, ": there is no such file");
+  std::string sum = sha256_of(bundle.network_file);
+  if (!bundle.network_sha256.empty() && sum != bundle.network_sha256)
+    fail(Code::failed_precondition, bundle.network, ": its SHA-256 is ", sum, ", serving.json says ",
+         bundle.network_sha256);
+  return sum;
+}
+
+std::shared_ptr<const Network> load_network(const Bundle& bundle, int device, const CheckNetwork& check) {
+  const std::string& file = bundle.network;
   try {
     const NetworkOptions options{bundle.description.input_channels, bundle.warm_up_size, device,
                                  bundle.inferer->batch(),           bundle.rewrite,      bundle.precision};
@@ -296,7 +301,10 @@ const HostVolume& PipelineResult::at(const std::string& key) const {
 std::shared_ptr<const Pipeline> Pipeline::load(const std::filesystem::path& bundle, int device,
                                                std::shared_ptr<const Network> network, const CheckNetwork& check) {
   Bundle parts = read_bundle(bundle, device >= 0);
-  if (!network) network = load_network(parts, device, check);
+  if (!network) {
+    parts.description.network_sha256 = checked_sum(parts);
+    network = load_network(parts, device, check);
+  }
   parts.description.network_notes = network->notes();
   return std::make_shared<BundlePipeline>(std::move(parts), std::move(network));
 }

@@ -35,12 +35,14 @@ struct PipelineDescription {
   std::string mask_key = "pred";
   bool ends_on_input_grid =
       true;  ///< the results lie on the image's own grid: nothing moved its voxels, or Invertd took them back
-  std::string contour_key;  ///< empty when the chain makes no contour
+  std::string contour_key;         ///< empty when the chain makes no contour
   bool has_probabilities = false;  ///< the chain makes labels of scores, so Extras::probabilities can be asked for
   std::int32_t input_channels = 1;
   std::vector<std::string> channel_names;  ///< of the input's channels, in order; empty where metadata.json has none
-  std::optional<Int3> warm_up_image;           ///< size of a typical image, where serving.json names one
+  std::optional<Int3> warm_up_image;       ///< size of a typical image, where serving.json names one
   std::map<std::int32_t, std::string> labels;  ///< label value -> name, from metadata.json's channel_def
+  int most_running = 0, most_waiting = 0;      ///< jobs of the model at once, as serving.json limits them; 0: no limit
+  std::string network_sha256;                  ///< of the network's file; empty where there is none
   std::vector<std::string> network_notes;      ///< what was decided about the network at load, a line each
 };
 
@@ -48,8 +50,8 @@ struct PipelineDescription {
 struct Extras {
   bool contour = false;     ///< its boundary, label by label, if the chain makes no contour of its own
   bool components = false;  ///< how many connected components each label has
-  /// What the chain makes the labels of, class by class (region by region): its own softmax or sigmoid, else the softmax
-  /// of the scores, taken back to the mask's grid by its Invertd, linearly.
+  /// What the chain makes the labels of, class by class (region by region): its own softmax or sigmoid, else the
+  /// softmax of the scores, taken back to the mask's grid by its Invertd, linearly.
   bool probabilities = false;
 };
 

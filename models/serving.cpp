@@ -71,6 +71,13 @@ Precision read_precision(Params& params) {
   return Precision::fp32;
 }
 
+int read_count(Params& params, std::string_view name) {
+  const int count = params.integer(name, 0);
+  if (params.has(name) && count < 1)
+    params.refuse(Code::invalid_argument, name, "expected at least 1 job, found " + std::to_string(count));
+  return count;
+}
+
 Serving read_fields(const Config& config) {
   Params params(config, "");
   Serving serving;
@@ -84,6 +91,8 @@ Serving read_fields(const Config& config) {
   serving.fuse = params.flag("fuse", true);
   serving.rewrite = params.flag("rewrite", true);
   serving.precision = read_precision(params);
+  serving.max_running = read_count(params, "max_running");
+  serving.max_waiting = read_count(params, "max_waiting");
   serving.sha256 = params.text("sha256", "");
   const auto is_hex = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); };
   if (!serving.sha256.empty() &&

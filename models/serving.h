@@ -16,6 +16,7 @@ struct Serving {
   std::string mask, contour;
   std::optional<Int3> warm_up_size, warm_up_image;
   std::string sha256;
+  int max_running = 0, max_waiting = 0;  // jobs; 0: no limit
   bool fuse = true, rewrite = true;
   Precision precision = Precision::fp32;
 };

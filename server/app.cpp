@@ -8,14 +8,23 @@
 #include <fstream>
 #include <map>
 
+#include "gpu_transforms/cuda_memory.h"
 #include "models/network.h"
+#include "server/logging.h"
+#include "server/machine.h"
 #include "server/staging.h"
+#include "server/version.h"
 #include "server/warm_up.h"
 
 namespace voxd {
 namespace {
 
+constexpr double kShareOfAvailable = 0.8;
 constexpr std::chrono::milliseconds kGoodbye{500};  // for calls that are not jobs, health watches among them
+
+Clock::duration duration_of(double seconds) {
+  return std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
+}
 
 void check_device(const DeviceSetting& device) {
   if (!device.cuda) return;
@@ -51,7 +60,23 @@ std::shared_ptr<MemoryPool> make_device_memory(const Settings& settings, const s
 
 // Admission lets no more in than the queue can hold.
 JobQueue::Limits queue_limits(const Settings& settings) {
-  return {static_cast<std::size_t>(settings.queue_jobs), settings.queue_bytes};
+  return {.jobs = static_cast<std::size_t>(settings.queue_jobs),
+          .bytes = settings.queue_bytes,
+          .workers = settings.workers,
+          .aging = duration_of(settings.aging_s)};
+}
+
+// Where nobody has said how much there is, a job whose stated need is above the guess has its chance.
+MemoryBudget make_budget(const char* name, std::int64_t set, std::int64_t available) {
+  if (set > 0) return {name, set, MemoryBudget::Excess::refused};
+  return {name, static_cast<std::int64_t>(kShareOfAvailable * static_cast<double>(available)),
+          MemoryBudget::Excess::runs_alone};
+}
+
+std::unique_ptr<MemoryBudget> make_device_budget(const Settings& settings) {
+  if (!settings.device.cuda) return nullptr;
+  return std::unique_ptr<MemoryBudget>(new MemoryBudget(
+      make_budget("--device-memory", settings.device_memory, cuda_free_memory(settings.device.ordinal))));
 }
 
 RequestLimits request_limits(const Settings& settings) {
@@ -61,7 +86,8 @@ RequestLimits request_limits(const Settings& settings) {
 }
 
 GrpcServer::Options server_options(const Settings& settings, ModelChanges& changes) {
-  return {settings.addresses, settings.workers, settings.device.cuda, settings.model_control ? &changes : nullptr};
+  return {settings.addresses, settings.workers, settings.device.cuda, settings.model_control ? &changes : nullptr,
+          settings.tls};
 }
 
 // Readers never see half a file: it appears under its name when it is complete.
@@ -87,22 +113,79 @@ App::App(const Settings& settings, std::unique_ptr<ModelRepository> models)
       device_memory_(make_device_memory(settings_, host_memory_)),
       streams_(settings_.workers + 1, [this] { return make_stream(settings_); }),
       models_(std::move(models)),
-      admission_({settings_.queue_jobs, settings_.queue_bytes}),
+      audit_(settings_.audit_file),
+      records_(version(), audit_),
+      authorisation_(settings_.roles),
+      stalls_(std::chrono::duration<double>(settings_.stall_timeout_s)),
+      host_budget_(make_budget("--host-memory", settings_.host_memory, available_memory())),
+      device_budget_(make_device_budget(settings_)),
+      admission_({settings_.queue_jobs, settings_.queue_bytes, settings_.client_share}),
       queue_(queue_limits(settings_)),
-      workers_(queue_, {streams_, *device_memory_, make_staging(host_memory_), settings_.budget_bytes},
+      workers_(queue_, resources(),
                {settings_.workers, [threads = threads_per_worker(settings_)] { set_torch_threads(threads); }}),
-      serving_{*models_, queue_, admission_, statistics_, make_staging(host_memory_), request_limits(settings_)},
+      serving_{*models_,
+               queue_,
+               admission_,
+               records_,
+               stalls_,
+               authorisation_,
+               make_staging(host_memory_),
+               request_limits(settings_)},
       server_(std::make_unique<GrpcServer>(serving_, server_options(settings_, changes_))),
-      loader_(
-          changes_, *models_, {streams_, *device_memory_, make_staging(host_memory_), settings_.budget_bytes},
-          {[threads = threads_per_worker(settings_)] { set_torch_threads(threads); }, [this] { publish_health(); }}) {
-  WorkerResources resources{streams_, *device_memory_, make_staging(host_memory_), settings_.budget_bytes};
-  warm_up(*models_, resources);
+      loader_(changes_, *models_, resources(),
+              {[threads = threads_per_worker(settings_)] { set_torch_threads(threads); },
+               [this](const ModelChange& change, bool done) {
+                 records_.metrics.model_changed(name_of(change.kind), done);
+                 publish_health();
+               }}) {
+  WorkerResources lent = resources();
+  warm_up(*models_, lent);
   publish_health();
   log_models();
+  if (!settings_.metrics_address.empty()) {
+    http_ = std::make_unique<HttpServer>(
+        settings_.metrics_address,
+        HttpServer::Callbacks{[this] { return ready(); }, [this] { return records_.metrics.text(state()); }});
+    spdlog::info("metrics and health over HTTP on port {}", http_->port());
+  }
   if (!settings_.port_file.empty()) write_port_file(settings_.port_file, server_->ports());
   for (const std::string& address : settings_.addresses) spdlog::info("listening on {}", address);
   for (const int port : server_->ports()) spdlog::info("serving on port {}", port);
+}
+
+WorkerResources App::resources() {
+  return {streams_,
+          *device_memory_,
+          make_staging(host_memory_),
+          settings_.budget_bytes,
+          device_budget_ ? device_budget_.get() : &host_budget_,
+          &host_budget_};
+}
+
+bool App::ready() {
+  const std::lock_guard lock(health_mutex_);
+  return !stopping_ && serving_.ready();
+}
+
+ServerState App::state() const {
+  ServerState state;
+  state.calls = admission_.calls();
+  state.call_bytes = admission_.bytes();
+  state.queued_jobs = queue_.size();
+  state.queued_bytes = queue_.bytes();
+  state.work_seconds = queue_.work_seconds();
+  state.running_jobs = workers_.running();
+  state.idle_streams = streams_.idle();
+  const auto pool = [&state](std::string_view name, const MemoryPool& memory) {
+    const PoolStatistics now = memory.statistics();
+    state.pools.push_back({name, now.bytes_in_use, now.bytes_cached});
+  };
+  pool("host", *host_memory_);
+  if (device_memory_ != host_memory_) pool("device", *device_memory_);
+  state.budgets.push_back({"host", host_budget_.used(), host_budget_.total()});
+  if (device_budget_) state.budgets.push_back({"device", device_budget_->used(), device_budget_->total()});
+  for (const ModelStatus& model : models_->list()) state.models.push_back({model.name, model.version, model.ready});
+  return state;
 }
 
 void App::publish_health() {
@@ -132,7 +215,13 @@ void App::log_models() const {
   if (!serving_.ready()) spdlog::warn("no model is ready: health checks say NOT_SERVING");
 }
 
-void App::rescan() {
+void App::refresh() {
+  reopen_log();
+  try {
+    audit_.reopen();
+  } catch (const Error& error) {
+    spdlog::error("{}; the audit goes on in the old file", error.what());
+  }
   spdlog::info("reading the model repository again");
   const auto log = [this](const Error* why_not) {
     if (!why_not) log_models();
@@ -144,6 +233,12 @@ void App::rescan() {
   }
 }
 
+// Load balancers learn from health checks, in their own time, that this server is to be left alone.
+void App::go_on_serving(const std::stop_token& give_up) {
+  std::unique_lock lock(health_mutex_);
+  given_up_.wait_for(lock, give_up, duration_of(settings_.drain_delay_s), [] { return false; });
+}
+
 bool App::drain(std::stop_token give_up) {
   spdlog::info("stopping: {} call(s) in flight", admission_.calls());
   {
@@ -153,10 +248,9 @@ bool App::drain(std::stop_token give_up) {
     for (const std::string& name : health_names_) server_->set_model_health(name, false);
   }
   changes_.close();
+  go_on_serving(give_up);
   admission_.close();
-  const auto timeout =
-      std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(settings_.drain_timeout_s));
-  const bool idle = admission_.wait_idle(Clock::now() + timeout, std::move(give_up));
+  const bool idle = admission_.wait_idle(Clock::now() + duration_of(settings_.drain_timeout_s), std::move(give_up));
   if (!idle) spdlog::warn("cancelling {} call(s)", admission_.calls());
   server_->shut_down(idle ? kGoodbye : std::chrono::milliseconds(0));
   spdlog::info("stopped");

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <condition_variable>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -9,7 +10,11 @@
 
 #include "gpu_transforms/memory_pool.h"
 #include "gpu_transforms/stream_pool.h"
+#include "server/audit.h"
+#include "server/authorisation.h"
 #include "server/grpc_server.h"
+#include "server/http_server.h"
+#include "server/memory_budget.h"
 #include "server/model_changes.h"
 #include "server/model_loader.h"
 #include "server/serving.h"
@@ -30,21 +35,28 @@ class App {
 
   /// The port of each TCP address, in order.
   const std::vector<int>& ports() const { return server_->ports(); }
+  /// Of HTTP; 0 where it is off.
+  int metrics_port() const { return http_ ? http_->port() : 0; }
 
-  /// Brings what is served to what the model repository has now, soon and on another thread; the log says what came of
-  /// it.
-  void rescan();
+  /// Opens the log and the audit file anew, and brings what is served to what the model repository has now, soon and on
+  /// another thread; the log says what came of it.
+  void refresh();
 
-  /// Stops in good order: health says NOT_SERVING, new calls are refused with UNAVAILABLE, admitted ones run to their
-  /// end. After the drain timeout, or when `give_up` is requested, what is left is cancelled. True if nothing had to
-  /// be. Blocks; once.
+  /// Stops in good order: health says NOT_SERVING; after the drain delay new calls are refused with UNAVAILABLE and
+  /// admitted ones run to their end. After the drain timeout, or when `give_up` is requested, what is left is
+  /// cancelled. True if nothing had to be. Blocks; once.
   bool drain(std::stop_token give_up = {});
 
   const Admission& admission() const { return admission_; }
   const JobQueue& queue() const { return queue_; }
   const Workers& workers() const { return workers_; }
+  JobRecords& records() { return records_; }
 
  private:
+  WorkerResources resources();
+  ServerState state() const;
+  bool ready();
+  void go_on_serving(const std::stop_token& give_up);
   void publish_health();
   void log_models() const;
 
@@ -53,17 +65,24 @@ class App {
   const std::shared_ptr<MemoryPool> device_memory_;  // the host's when jobs run on the CPU
   StreamPool streams_;
   const std::unique_ptr<ModelRepository> models_;
-  Statistics statistics_;
+  Audit audit_;
+  JobRecords records_;
+  const Authorisation authorisation_;
+  StallGuard stalls_;
+  MemoryBudget host_budget_;
+  const std::unique_ptr<MemoryBudget> device_budget_;  // null: the host's
   Admission admission_;
   JobQueue queue_;
   Workers workers_;
   Serving serving_;
   ModelChanges changes_;
-  std::mutex health_mutex_;             // held while health is published, so that the last to do so is right
+  std::mutex health_mutex_;  // held while health is published, so that the last to do so is right
+  std::condition_variable_any given_up_;
   bool stopping_ = false;               // this and the next guarded by health_mutex_
   std::set<std::string> health_names_;  // of the models that health knows
   const std::unique_ptr<GrpcServer> server_;
-  ModelLoader loader_;  // answers calls of server_ and publishes there
+  ModelLoader loader_;                // answers calls of server_ and publishes there
+  std::unique_ptr<HttpServer> http_;  // null: none
 };
 
 }  // namespace voxd

@@ -12,6 +12,7 @@
 #include "server/infer_service.h"
 #include "server/kserve_service.h"
 #include "server/segment_service.h"
+#include "server/tls.h"
 
 namespace voxd {
 namespace {
@@ -59,8 +60,11 @@ class GrpcServer::Impl {
     grpc::ServerBuilder builder;
     configure(builder, serving.limits);
     std::vector<int> bound(options.addresses.size(), 0);
+    const auto in_clear = grpc::InsecureServerCredentials();
+    const auto over_network = options.tls.on() ? make_tls_credentials(options.tls) : in_clear;
     for (std::size_t i = 0; i < bound.size(); ++i)
-      builder.AddListeningPort(options.addresses[i], grpc::InsecureServerCredentials(), &bound[i]);
+      builder.AddListeningPort(options.addresses[i], is_unix(options.addresses[i]) ? in_clear : over_network,
+                               &bound[i]);
     builder.RegisterService(&segment_);
     builder.RegisterService(&kserve_);
     builder.RegisterCallbackGenericService(&infer_);

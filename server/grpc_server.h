@@ -7,6 +7,7 @@
 
 #include "server/model_changes.h"
 #include "server/serving.h"
+#include "server/tls_files.h"
 
 namespace voxd {
 
@@ -19,6 +20,7 @@ class GrpcServer {
     int instances = 1;                   ///< jobs that run at once and where, for ModelConfig
     bool cuda = false;
     ModelChanges* changes = nullptr;  ///< where clients' loads and unloads go; null: they may not
+    TlsFiles tls = {};                ///< of all addresses but unix sockets
   };
 
   /// Throws Error{unavailable} naming the address that cannot be bound. `serving` must outlive it.

@@ -6,7 +6,6 @@ namespace voxd {
 namespace {
 
 constexpr std::size_t kMaxMessage = 1024;
-constexpr const char* kRetryPushbackMs = "1000";
 
 grpc::StatusCode status_code_of(Code code) {
   switch (code) {
@@ -39,8 +38,9 @@ std::optional<Clock::time_point> deadline_of(const grpc::CallbackServerContext& 
   return Clock::now() + std::chrono::duration_cast<Clock::duration>(deadline - std::chrono::system_clock::now());
 }
 
-void add_error_trailers(grpc::CallbackServerContext& context, const Error& error) {
-  if (error.code() == Code::resource_exhausted) context.AddTrailingMetadata("grpc-retry-pushback-ms", kRetryPushbackMs);
+void add_error_trailers(grpc::CallbackServerContext& context, const Error& error, std::int64_t retry_ms) {
+  if (error.code() == Code::resource_exhausted)
+    context.AddTrailingMetadata("grpc-retry-pushback-ms", std::to_string(retry_ms));
 }
 
 }  // namespace voxd

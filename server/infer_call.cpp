@@ -5,10 +5,12 @@
 #include <utility>
 #include <vector>
 
+#include "server/caller.h"
 #include "server/errors.h"
 #include "server/grpc_status.h"
 #include "server/infer_reply.h"
 #include "server/infer_request.h"
+#include "server/printable.h"
 
 namespace voxd {
 namespace {
@@ -25,6 +27,13 @@ std::int64_t announced_bytes(const grpc::GenericCallbackServerContext& context, 
   if (std::from_chars(begin, end, bytes).ptr != end || bytes < 0)
     fail(Code::invalid_argument, "metadata ", kVolumeBytesKey, ": is not a number of bytes");
   return std::min(bytes, limit);
+}
+
+// One message is all or nothing to us; a client slower than this keeps what is reserved for it from others.
+constexpr double kSlowestBytesPerSecond = 1 << 20;
+
+std::chrono::duration<double> time_for(std::int64_t bytes) {
+  return std::chrono::duration<double>(static_cast<double>(bytes) / kSlowestBytesPerSecond);
 }
 
 struct Message {
@@ -49,6 +58,8 @@ InferCall* InferCall::start(grpc::GenericCallbackServerContext& context, Serving
   call->self_ = call;
   try {
     call->admit();
+    call->watch_ = serving.stalls.watch([call = call.get()] { call->stalled(); });
+    call->watch_->feed(time_for(call->ticket_.bytes()));
     call->StartRead(&call->message_);
   } catch (...) {
     call->finish(current_error());
@@ -62,12 +73,16 @@ InferCall::InferCall(grpc::GenericCallbackServerContext& context, Serving& servi
 }
 
 void InferCall::admit() {
-  check_deadline(deadline_);
-  ticket_ = serving_.admission.admit(announced_bytes(context_, serving_.limits.max_image_bytes) +
-                                     RequestLimits::header_bytes);
+  record_.trace = trace_of(context_);
+  serving_.authorisation.require(context_, "ModelInfer");
+  traits_.client = client_of(context_);
+  traits_.deadline = deadline_;
+  ticket_ =
+      serving_.admit(traits_, announced_bytes(context_, serving_.limits.max_image_bytes) + RequestLimits::header_bytes);
 }
 
 void InferCall::OnReadDone(bool ok) {
+  watch_->rest();
   try {
     if (!ok) fail(Code::cancelled, "the call ended before its message came");
     submit();
@@ -98,9 +113,13 @@ void InferCall::submit() {
   if (const auto timeout = check_parameters(parsed.request); timeout && (!deadline_ || *timeout < *deadline_))
     deadline_ = timeout;
   check_deadline(deadline_);
-  const auto job = std::make_shared<TensorJob>(tensor_request(std::move(parsed), std::move(model)), shared_from_this(),
-                                               serving_.statistics);
-  job->deadline = deadline_;
+  traits_ = serving_.traits_of(*model, traits_.client, message_bytes);
+  traits_.deadline = deadline_;
+  TensorRequest request = tensor_request(std::move(parsed), std::move(model));
+  request.request_id = record_.id;
+  request.trace = record_.trace;
+  const auto job = std::make_shared<TensorJob>(std::move(request), shared_from_this(), serving_.records);
+  static_cast<JobTraits&>(*job) = traits_;
   {
     const std::lock_guard lock(mutex_);
     if (cancelled_) fail(Code::cancelled, "cancelled by the caller");
@@ -119,6 +138,11 @@ void InferCall::OnCancel() {
   if (job) serving_.give_up(*job);
 }
 
+void InferCall::on_progress(const JobProgress& progress) noexcept {
+  const std::lock_guard lock(mutex_);
+  record_.stage = name_of(progress.stage);
+}
+
 void InferCall::on_done(TensorResult result) noexcept {
   try {
     reply_ = infer_reply(result, record_.model, record_.version, record_.id);
@@ -130,8 +154,10 @@ void InferCall::on_done(TensorResult result) noexcept {
   job_.reset();
   if (finished_) return;
   finished_ = true;
+  record_.stage = "send";
   record_.stage_ms = result.stage_ms;
   record_.bytes_out = static_cast<std::int64_t>(reply_.Length());
+  watch_->feed(time_for(record_.bytes_out));
   StartWriteAndFinish(&reply_, {}, grpc::Status::OK);
 }
 
@@ -142,16 +168,30 @@ void InferCall::finish(const Error& error) {
   job_.reset();
   if (finished_) return;
   finished_ = true;
-  record_.outcome = status_name_of(error.code());
-  record_.detail = error.what();
-  add_error_trailers(context_, error);
+  record_.fail(error);
+  add_error_trailers(context_, error, serving_.retry_ms());
   Finish(to_status(error));
 }
 
-void InferCall::OnDone() {
+void InferCall::stalled() {
   {
     const std::lock_guard lock(mutex_);
-    log_request(record_);
+    if (finished_) {
+      record_.fail(Error(Code::deadline_exceeded, "the caller takes no more of the answer"));
+      context_.TryCancel();
+      return;
+    }
+  }
+  finish(
+      Error(Code::deadline_exceeded, concatenated("request: did not come in time, ", serving_.stalls.patience().count(),
+                                                  " s and one for each MiB (--stall-timeout)")));
+}
+
+void InferCall::OnDone() {
+  watch_.reset();
+  {
+    const std::lock_guard lock(mutex_);
+    serving_.call_ended(record_);
   }
   reply_.Clear();
   ticket_ = {};

@@ -28,7 +28,7 @@ class InferCall final : public grpc::ServerGenericBidiReactor,
   void OnCancel() override;
   void OnDone() override;
 
-  void on_progress(const JobProgress&) noexcept override {}
+  void on_progress(const JobProgress& progress) noexcept override;
   void on_done(TensorResult result) noexcept override;
   void on_error(const Error& error) noexcept override;
 
@@ -38,12 +38,15 @@ class InferCall final : public grpc::ServerGenericBidiReactor,
   void admit();
   void submit();
   void finish(const Error& error);
+  void stalled();
 
   grpc::GenericCallbackServerContext& context_;  // until OnDone
   Serving& serving_;                             // until OnDone
   std::optional<Clock::time_point> deadline_;
   std::shared_ptr<InferCall> self_;
+  JobTraits traits_;
   Admission::Ticket ticket_;
+  std::unique_ptr<StallGuard::Watch> watch_;
   grpc::ByteBuffer message_, reply_;
 
   std::mutex mutex_;

@@ -4,6 +4,7 @@
 #include <limits>
 #include <vector>
 
+#include "server/printable.h"
 #include "server/serving.h"
 
 namespace voxd {

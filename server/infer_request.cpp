@@ -6,6 +6,7 @@
 
 #include "gpu_transforms/volume/checked.h"
 #include "server/infer_contents.h"
+#include "server/printable.h"
 #include "server/serving.h"
 
 namespace voxd {

@@ -1,6 +1,7 @@
 #include "server/infer_service.h"
 
 #include "server/infer_call.h"
+#include "server/printable.h"
 
 namespace voxd {
 namespace {

@@ -10,11 +10,12 @@ namespace voxd {
 /// Milliseconds per stage, indexed by Stage.
 using StageTimes = std::array<double, kStages>;
 
-/// How far a job is. `queue_position` (jobs ahead) means something in Stage::queue only.
+/// How far a job is. The last two mean something in Stage::queue only.
 struct JobProgress {
   Stage stage = Stage::queue;
-  double fraction = 0;  ///< of the stage, 0..1
-  int queue_position = 0;
+  double fraction = 0;      ///< of the stage, 0..1
+  int queue_position = 0;   ///< jobs ahead
+  double wait_seconds = 0;  ///< estimated, until it runs
 };
 
 /// Whoever waits for a job's answer: exactly one of on_done() and on_error() is called, once, after any number of

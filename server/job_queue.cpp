@@ -4,23 +4,6 @@
 #include <utility>
 
 namespace voxd {
-
-struct JobQueue::Entry {
-  std::shared_ptr<Job> job;
-  int priority;
-  Clock::time_point deadline;  // max() stands for none
-  std::int64_t bytes;
-  std::uint64_t arrival;
-  int told_position = -1;  // -1: not told yet
-
-  bool goes_before(const Entry& other) const {
-    if (priority != other.priority) return priority > other.priority;
-    if (deadline != other.deadline) return deadline < other.deadline;
-    return arrival < other.arrival;
-  }
-  bool dead(Clock::time_point now) const { return deadline <= now || job->cancel.cancelled(); }
-};
-
 namespace {
 
 void refuse_dead(const std::vector<std::shared_ptr<Job>>& jobs) {
@@ -33,13 +16,21 @@ void refuse_dead(const std::vector<std::shared_ptr<Job>>& jobs) {
   }
 }
 
+/// The next job runs on the worker that is free first. Returns when; `free` is left as after it.
+double run_next(std::vector<double>& free, double seconds) {
+  const auto first = std::min_element(free.begin(), free.end());
+  const double start = *first;
+  *first += seconds;
+  return start;
+}
+
 }  // namespace
 
-JobQueue::JobQueue(Limits limits) : limits_(limits) {}
+JobQueue::JobQueue(Limits limits) : limits_(std::move(limits)), order_(limits_.aging) {}
 
 JobQueue::~JobQueue() {
-  for (const Entry& entry : entries_)
-    entry.job->refuse(Error(Code::unavailable, "job: the server stopped while it waited in the queue"));
+  for (const WaitingJob& one : waiting_)
+    one.job->refuse(Error(Code::unavailable, "job: the server stopped while it waited in the queue"));
 }
 
 void JobQueue::push(std::shared_ptr<Job> job) {
@@ -50,8 +41,8 @@ void JobQueue::push(std::shared_ptr<Job> job) {
     std::unique_lock lock(mutex_);
     if (closed_) fail(Code::unavailable, "queue: closed, the server is stopping");
     // Only a full queue is searched: else the timer and the workers find the dead soon enough.
-    if (why_full(job->bytes)) dead = take_dead(Clock::now());
-    full = why_full(job->bytes);
+    if (why_full(*job)) dead = take_dead(limits_.now());
+    full = why_full(*job);
     if (!full) insert(std::move(job));
     settle(lock, dead);
   }
@@ -66,16 +57,28 @@ std::shared_ptr<Job> JobQueue::pop() {
     bool last = false;
     {
       std::unique_lock lock(mutex_);
-      changed_.wait(lock, [this] { return closed_ || !entries_.empty(); });
-      dead = take_dead(Clock::now());
-      last = closed_ && entries_.empty();
+      changed_.wait(lock, [&] {
+        dead = take_dead(limits_.now());
+        return !dead.empty() || (closed_ && waiting_.empty()) || next_to_run() != nullptr;
+      });
+      last = closed_ && waiting_.empty();
       Jobs leaving = dead;
-      if (!entries_.empty()) leaving.push_back(job = take(0));
+      if (const WaitingJob* const next = next_to_run()) {
+        order_.handed_out(next->traits);
+        running_.push_back({next->job.get(), next->traits.model, limits_.now(), next->traits.seconds});
+        leaving.push_back(job = take(next));
+      }
       settle(lock, leaving);
     }
     refuse_dead(dead);
     if (job || last) return job;
   }
+}
+
+void JobQueue::done(const Job& job) {
+  const std::lock_guard lock(mutex_);
+  std::erase_if(running_, [&job](const Running& one) { return one.job == &job; });
+  changed_.notify_all();
 }
 
 std::optional<Clock::time_point> JobQueue::refuse_expired(Clock::time_point now) {
@@ -90,7 +93,7 @@ std::optional<Clock::time_point> JobQueue::refuse_expired(Clock::time_point now)
 
 bool JobQueue::wait_for_change(std::optional<Clock::time_point> until) {
   std::unique_lock lock(mutex_);
-  const auto finished = [this] { return closed_ && entries_.empty(); };
+  const auto finished = [this] { return closed_ && waiting_.empty(); };
   const auto worthwhile = [&] {
     const std::optional<Clock::time_point> next = next_deadline();
     return finished() || (next && (!until || *next < *until));
@@ -108,13 +111,34 @@ bool JobQueue::remove(const Job& job, const Error& why) {
   {
     std::unique_lock lock(mutex_);
     const auto entry =
-        std::find_if(entries_.begin(), entries_.end(), [&](const Entry& e) { return e.job.get() == &job; });
-    if (entry == entries_.end()) return false;
-    leaving.push_back(take(static_cast<std::size_t>(entry - entries_.begin())));
+        std::find_if(waiting_.begin(), waiting_.end(), [&](const WaitingJob& one) { return one.job.get() == &job; });
+    if (entry == waiting_.end()) return false;
+    leaving.push_back(take(&*entry));
     settle(lock, leaving);
   }
   leaving.front()->refuse(why);
   return true;
+}
+
+double JobQueue::expected_wait(const JobTraits& traits) const {
+  const std::lock_guard lock(mutex_);
+  const Clock::time_point now = limits_.now();
+  std::vector<WaitingJob> waiting = waiting_;
+  waiting.push_back({nullptr, traits, now, next_arrival_, -1});
+  std::vector<double> free = workers_free(now);
+  for (const WaitingJob* one : order_.of(waiting, now)) {
+    const double start = run_next(free, one->traits.seconds);
+    if (!one->job) return start;
+  }
+  return 0;
+}
+
+double JobQueue::work_seconds() const {
+  const std::lock_guard lock(mutex_);
+  double sum = 0;
+  for (const WaitingJob& one : waiting_) sum += one.traits.seconds;
+  for (const Running& one : running_) sum += one.left(limits_.now());
+  return sum;
 }
 
 void JobQueue::close() {
@@ -125,7 +149,7 @@ void JobQueue::close() {
 
 std::size_t JobQueue::size() const {
   const std::lock_guard lock(mutex_);
-  return entries_.size();
+  return waiting_.size();
 }
 
 std::int64_t JobQueue::bytes() const {
@@ -133,42 +157,63 @@ std::int64_t JobQueue::bytes() const {
   return bytes_;
 }
 
-std::optional<Error> JobQueue::why_full(std::int64_t bytes) const {
-  if (entries_.size() >= limits_.jobs)
+double JobQueue::Running::left(Clock::time_point now) const {
+  return std::max(0.0, seconds - std::chrono::duration<double>(now - started).count());
+}
+
+std::optional<Error> JobQueue::why_full(const JobTraits& traits) const {
+  if (waiting_.size() >= limits_.jobs)
     return Error(Code::resource_exhausted,
-                 "queue: " + std::to_string(entries_.size()) + " jobs wait, at most " + std::to_string(limits_.jobs));
-  if (bytes > limits_.bytes - bytes_)
-    return Error(Code::resource_exhausted, "queue: the job holds " + std::to_string(bytes) +
+                 "queue: " + std::to_string(waiting_.size()) + " jobs wait, at most " + std::to_string(limits_.jobs));
+  if (traits.bytes > limits_.bytes - bytes_)
+    return Error(Code::resource_exhausted, "queue: the job holds " + std::to_string(traits.bytes) +
                                                " bytes, the waiting ones " + std::to_string(bytes_) + ", at most " +
                                                std::to_string(limits_.bytes) + " together");
+  if (traits.most_waiting > 0) {
+    const auto same_model = [&](const WaitingJob& one) { return one.traits.model == traits.model; };
+    const auto count = std::count_if(waiting_.begin(), waiting_.end(), same_model);
+    if (count >= traits.most_waiting)
+      return Error(Code::resource_exhausted, "queue: " + std::to_string(count) + " jobs of model '" + traits.model +
+                                                 "' wait, at most " + std::to_string(traits.most_waiting));
+  }
   return std::nullopt;
 }
 
 void JobQueue::insert(std::shared_ptr<Job> job) {
-  Entry entry{job, job->priority, job->deadline.value_or(Clock::time_point::max()), job->bytes, next_arrival_++};
-  const auto place = std::upper_bound(entries_.begin(), entries_.end(), entry,
-                                      [](const Entry& a, const Entry& b) { return a.goes_before(b); });
-  bytes_ += entry.bytes;
-  entries_.insert(place, std::move(entry));
-  positions_changed_ = true;
+  bytes_ += job->bytes;
+  JobTraits traits = *job;
+  waiting_.push_back({std::move(job), std::move(traits), limits_.now(), next_arrival_++, -1});
+  places_changed_ = true;
   changed_.notify_all();
 }
 
-std::shared_ptr<Job> JobQueue::take(std::size_t position) {
-  const auto entry = entries_.begin() + static_cast<std::ptrdiff_t>(position);
-  std::shared_ptr<Job> job = std::move(entry->job);
-  bytes_ -= entry->bytes;
-  entries_.erase(entry);
-  positions_changed_ = true;
-  if (closed_ && entries_.empty()) changed_.notify_all();
+std::shared_ptr<Job> JobQueue::take(const WaitingJob* entry) {
+  const auto place = waiting_.begin() + (entry - waiting_.data());
+  std::shared_ptr<Job> job = std::move(place->job);
+  bytes_ -= place->traits.bytes;
+  waiting_.erase(place);
+  places_changed_ = true;
+  if (closed_ && waiting_.empty()) changed_.notify_all();
   return job;
+}
+
+const WaitingJob* JobQueue::next_to_run() const {
+  for (const WaitingJob* one : order_.of(waiting_, limits_.now()))
+    if (may_run(*one)) return one;
+  return nullptr;
+}
+
+bool JobQueue::may_run(const WaitingJob& waiting) const {
+  if (waiting.traits.most_running == 0) return true;
+  const auto same_model = [&](const Running& one) { return one.model == waiting.traits.model; };
+  return std::count_if(running_.begin(), running_.end(), same_model) < waiting.traits.most_running;
 }
 
 JobQueue::Jobs JobQueue::take_dead(Clock::time_point now) {
   Jobs dead;
-  for (std::size_t i = 0; i < entries_.size();) {
-    if (entries_[i].dead(now)) {
-      dead.push_back(take(i));
+  for (std::size_t i = 0; i < waiting_.size();) {
+    if (waiting_[i].deadline() <= now || waiting_[i].job->cancel.cancelled()) {
+      dead.push_back(take(&waiting_[i]));
     } else {
       ++i;
     }
@@ -178,33 +223,52 @@ JobQueue::Jobs JobQueue::take_dead(Clock::time_point now) {
 
 std::optional<Clock::time_point> JobQueue::next_deadline() const {
   Clock::time_point next = Clock::time_point::max();
-  for (const Entry& entry : entries_) next = std::min(next, entry.deadline);
+  for (const WaitingJob& one : waiting_) next = std::min(next, one.deadline());
   if (next == Clock::time_point::max()) return std::nullopt;
   return next;
 }
 
-/// After a change: nobody in `leaving` is being told its position any more, and those who stay are told theirs.
+/// In how many seconds each worker will have done what it runs.
+std::vector<double> JobQueue::workers_free(Clock::time_point now) const {
+  std::vector<double> free;
+  for (const Running& one : running_) free.push_back(one.left(now));
+  free.resize(std::max(free.size(), static_cast<std::size_t>(std::max(limits_.workers, 1))), 0);
+  return free;
+}
+
+/// After a change: nobody in `leaving` is being told its place any more, and those who stay are told theirs.
 void JobQueue::settle(std::unique_lock<std::mutex>& lock, const Jobs& leaving) {
+  order_.tidy(waiting_);
   const auto is_told = [this](const std::shared_ptr<Job>& job) { return job.get() == being_told_; };
   changed_.wait(lock, [&] {
     return teller_ == std::this_thread::get_id() || std::none_of(leaving.begin(), leaving.end(), is_told);
   });
-  tell_positions(lock);
+  tell_places(lock);
+}
+
+/// False if the job, which waits, has been told so before.
+bool JobQueue::note_told(const Job& job, int position) {
+  const auto entry =
+      std::find_if(waiting_.begin(), waiting_.end(), [&](const WaitingJob& one) { return one.job.get() == &job; });
+  return std::exchange(entry->told_position, position) != position;
 }
 
 /// One thread tells everybody, round after round until nothing has changed meanwhile; whoever changes the queue in
 /// between leaves it to that thread. So a job never hears an old position after a newer one.
-void JobQueue::tell_positions(std::unique_lock<std::mutex>& lock) {
+void JobQueue::tell_places(std::unique_lock<std::mutex>& lock) {
   if (teller_ != std::thread::id{}) return;
   teller_ = std::this_thread::get_id();
-  while (std::exchange(positions_changed_, false)) {
-    for (std::size_t i = 0; i < entries_.size(); ++i) {
-      const int position = static_cast<int>(i);
-      if (std::exchange(entries_[i].told_position, position) == position) continue;
-      std::shared_ptr<Job> job = entries_[i].job;
-      being_told_ = job.get();
+  while (std::exchange(places_changed_, false)) {
+    const Clock::time_point now = limits_.now();
+    std::vector<double> free = workers_free(now);
+    std::vector<std::pair<std::shared_ptr<Job>, QueuePlace>> places;
+    for (const WaitingJob* one : order_.of(waiting_, now))
+      places.push_back({one->job, {static_cast<int>(places.size()), run_next(free, one->traits.seconds)}});
+    for (auto next = places.begin(); next != places.end() && !places_changed_; ++next) {
+      if (!note_told(*next->first, next->second.position)) continue;
+      being_told_ = next->first.get();
       lock.unlock();
-      job->queued_at(position);
+      next->first->queued_at(next->second);
       lock.lock();
       being_told_ = nullptr;
       changed_.notify_all();

@@ -5,6 +5,7 @@
 #include "server/errors.h"
 #include "server/grpc_status.h"
 #include "server/kserve_messages.h"
+#include "server/printable.h"
 #include "server/version.h"
 
 namespace voxd {
@@ -13,10 +14,11 @@ namespace {
 using Unary = KserveService::Unary;
 using Context = KserveService::Context;
 
-// Runs the handler, which fills in the response or throws.
-Unary* answer(Context* context, const std::function<void()>& handler) {
+// Runs the handler, which fills in the response or throws, for a caller who may call that RPC.
+Unary* answer(const Serving& serving, Context* context, std::string_view rpc, const std::function<void()>& handler) {
   grpc::Status status;
   try {
+    serving.authorisation.require(*context, rpc);
     handler();
   } catch (...) {
     status = to_status(current_error());
@@ -26,8 +28,8 @@ Unary* answer(Context* context, const std::function<void()>& handler) {
   return reactor;
 }
 
-Unary* unimplemented(Context* context, const char* why) {
-  return answer(context, [why] { fail(Code::unimplemented, why); });
+Unary* unimplemented(const Serving& serving, Context* context, std::string_view rpc, const char* why) {
+  return answer(serving, context, rpc, [why] { fail(Code::unimplemented, why); });
 }
 
 constexpr const char* kNoSharedMemory = "Client shared memory is disabled: this server does not offer it";
@@ -57,7 +59,7 @@ void check_parameters(const Parameters& parameters, ModelChange::Kind kind) {
 class NoStreamInfer final
     : public grpc::ServerBidiReactor<inference::ModelInferRequest, inference::ModelStreamInferResponse> {
  public:
-  NoStreamInfer() { Finish({grpc::StatusCode::UNIMPLEMENTED, "ModelStreamInfer is not served; use ModelInfer"}); }
+  explicit NoStreamInfer(const grpc::Status& status) { Finish(status); }
   void OnDone() override { delete this; }
 };
 
@@ -65,17 +67,17 @@ class NoStreamInfer final
 
 Unary* KserveService::ServerLive(Context* context, const inference::ServerLiveRequest*,
                                  inference::ServerLiveResponse* response) {
-  return answer(context, [&] { response->set_live(true); });
+  return answer(serving_, context, "ServerLive", [&] { response->set_live(true); });
 }
 
 Unary* KserveService::ServerReady(Context* context, const inference::ServerReadyRequest*,
                                   inference::ServerReadyResponse* response) {
-  return answer(context, [&] { response->set_ready(serving_.ready()); });
+  return answer(serving_, context, "ServerReady", [&] { response->set_ready(serving_.ready()); });
 }
 
 Unary* KserveService::ModelReady(Context* context, const inference::ModelReadyRequest* request,
                                  inference::ModelReadyResponse* response) {
-  return answer(context, [&] {
+  return answer(serving_, context, "ModelReady", [&] {
     try {
       serving_.find_model(request->name(), request->version());
       response->set_ready(!serving_.admission.closed());
@@ -88,7 +90,7 @@ Unary* KserveService::ModelReady(Context* context, const inference::ModelReadyRe
 
 Unary* KserveService::ServerMetadata(Context* context, const inference::ServerMetadataRequest*,
                                      inference::ServerMetadataResponse* response) {
-  return answer(context, [&] {
+  return answer(serving_, context, "ServerMetadata", [&] {
     response->set_name("voxd");
     response->set_version(version());
     for (const char* extension : {"model_configuration", "statistics", "binary_tensor_data"})
@@ -99,12 +101,13 @@ Unary* KserveService::ServerMetadata(Context* context, const inference::ServerMe
 
 Unary* KserveService::ModelMetadata(Context* context, const inference::ModelMetadataRequest* request,
                                     inference::ModelMetadataResponse* response) {
-  return answer(context, [&] { fill_metadata(*serving_.find_model(request->name(), request->version()), *response); });
+  return answer(serving_, context, "ModelMetadata",
+                [&] { fill_metadata(*serving_.find_model(request->name(), request->version()), *response); });
 }
 
 Unary* KserveService::ModelConfig(Context* context, const inference::ModelConfigRequest* request,
                                   inference::ModelConfigResponse* response) {
-  return answer(context, [&] {
+  return answer(serving_, context, "ModelConfig", [&] {
     fill_config(*serving_.find_model(request->name(), request->version()), instances_.count, instances_.cuda,
                 *response->mutable_config());
   });
@@ -112,19 +115,20 @@ Unary* KserveService::ModelConfig(Context* context, const inference::ModelConfig
 
 Unary* KserveService::ModelStatistics(Context* context, const inference::ModelStatisticsRequest* request,
                                       inference::ModelStatisticsResponse* response) {
-  return answer(context, [&] {
+  return answer(serving_, context, "ModelStatistics", [&] {
     if (!request->name().empty()) serving_.find_model(request->name(), request->version());
     for (const ModelStatus& status : serving_.models.list()) {
       if (!request->name().empty() && status.name != request->name()) continue;
       if (!request->version().empty() && status.version != request->version()) continue;
-      fill_statistics(status, serving_.statistics.of(status.name, status.version), *response->add_model_stats());
+      fill_statistics(status, serving_.records.statistics.of(status.name, status.version),
+                      *response->add_model_stats());
     }
   });
 }
 
 Unary* KserveService::RepositoryIndex(Context* context, const inference::RepositoryIndexRequest* request,
                                       inference::RepositoryIndexResponse* response) {
-  return answer(context, [&] {
+  return answer(serving_, context, "RepositoryIndex", [&] {
     check_repository(request->repository_name());
     for (const ModelStatus& status : serving_.models.list()) {
       if (request->ready() && !status.ready) continue;
@@ -138,8 +142,13 @@ Unary* KserveService::RepositoryIndex(Context* context, const inference::Reposit
 }
 
 grpc::ServerBidiReactor<inference::ModelInferRequest, inference::ModelStreamInferResponse>*
-KserveService::ModelStreamInfer(Context*) {
-  return new NoStreamInfer;
+KserveService::ModelStreamInfer(Context* context) {
+  try {
+    serving_.authorisation.require(*context, "ModelStreamInfer");
+    fail(Code::unimplemented, "ModelStreamInfer is not served; use ModelInfer");
+  } catch (...) {
+    return new NoStreamInfer(to_status(current_error()));
+  }
 }
 
 // The call is answered by the thread that makes the change.
@@ -147,6 +156,8 @@ template <class Request>
 Unary* KserveService::change(Context* context, ModelChange::Kind kind, const Request& request) {
   Unary* const reactor = context->DefaultReactor();
   try {
+    serving_.authorisation.require(*context,
+                                   kind == ModelChange::Kind::load ? "RepositoryModelLoad" : "RepositoryModelUnload");
     if (!changes_)
       fail(Code::permission_denied, "loading and unloading is off: this server was started without --model-control");
     check_repository(request.repository_name());
@@ -157,7 +168,7 @@ Unary* KserveService::change(Context* context, ModelChange::Kind kind, const Req
                     }});
   } catch (...) {
     const Error error = current_error();
-    add_error_trailers(*context, error);
+    add_error_trailers(*context, error, serving_.retry_ms());
     reactor->Finish(to_status(error));
   }
   return reactor;
@@ -175,43 +186,43 @@ Unary* KserveService::RepositoryModelUnload(Context* context, const inference::R
 
 Unary* KserveService::SystemSharedMemoryStatus(Context* context, const inference::SystemSharedMemoryStatusRequest*,
                                                inference::SystemSharedMemoryStatusResponse*) {
-  return unimplemented(context, kNoSharedMemory);
+  return unimplemented(serving_, context, "SystemSharedMemoryStatus", kNoSharedMemory);
 }
 
 Unary* KserveService::SystemSharedMemoryRegister(Context* context, const inference::SystemSharedMemoryRegisterRequest*,
                                                  inference::SystemSharedMemoryRegisterResponse*) {
-  return unimplemented(context, kNoSharedMemory);
+  return unimplemented(serving_, context, "SystemSharedMemoryRegister", kNoSharedMemory);
 }
 
 Unary* KserveService::SystemSharedMemoryUnregister(Context* context,
                                                    const inference::SystemSharedMemoryUnregisterRequest*,
                                                    inference::SystemSharedMemoryUnregisterResponse*) {
-  return unimplemented(context, kNoSharedMemory);
+  return unimplemented(serving_, context, "SystemSharedMemoryUnregister", kNoSharedMemory);
 }
 
 Unary* KserveService::CudaSharedMemoryStatus(Context* context, const inference::CudaSharedMemoryStatusRequest*,
                                              inference::CudaSharedMemoryStatusResponse*) {
-  return unimplemented(context, kNoSharedMemory);
+  return unimplemented(serving_, context, "CudaSharedMemoryStatus", kNoSharedMemory);
 }
 
 Unary* KserveService::CudaSharedMemoryRegister(Context* context, const inference::CudaSharedMemoryRegisterRequest*,
                                                inference::CudaSharedMemoryRegisterResponse*) {
-  return unimplemented(context, kNoSharedMemory);
+  return unimplemented(serving_, context, "CudaSharedMemoryRegister", kNoSharedMemory);
 }
 
 Unary* KserveService::CudaSharedMemoryUnregister(Context* context, const inference::CudaSharedMemoryUnregisterRequest*,
                                                  inference::CudaSharedMemoryUnregisterResponse*) {
-  return unimplemented(context, kNoSharedMemory);
+  return unimplemented(serving_, context, "CudaSharedMemoryUnregister", kNoSharedMemory);
 }
 
 Unary* KserveService::TraceSetting(Context* context, const inference::TraceSettingRequest*,
                                    inference::TraceSettingResponse*) {
-  return unimplemented(context, "TraceSetting is not served: this server writes no traces");
+  return unimplemented(serving_, context, "TraceSetting", "TraceSetting is not served: this server writes no traces");
 }
 
 Unary* KserveService::LogSettings(Context* context, const inference::LogSettingsRequest*,
                                   inference::LogSettingsResponse*) {
-  return unimplemented(context, "LogSettings is not served: the log level is set at start");
+  return unimplemented(serving_, context, "LogSettings", "LogSettings is not served: the log level is set at start");
 }
 
 }  // namespace voxd

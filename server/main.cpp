@@ -3,6 +3,7 @@
 
 #include "models/openmp.h"
 #include "server/app.h"
+#include "server/library_logs.h"
 #include "server/logging.h"
 #include "server/settings.h"
 #include "server/signals.h"
@@ -15,7 +16,7 @@ constexpr int kFailed = 1;
 int serve(const voxd::Settings& settings) {
   voxd::Signals signals;
   voxd::App app(settings);
-  while (signals.wait() == voxd::Signals::Wish::rescan) app.rescan();
+  while (signals.wait() == voxd::Signals::Wish::rescan) app.refresh();
   return app.drain(signals.second()) ? 0 : kFailed;
 }
 
@@ -28,8 +29,9 @@ int main(int argc, char** argv) {
     (*command.exit_code == 0 ? std::cout : std::cerr) << command.text;
     return *command.exit_code;
   }
-  voxd::start_logging(command.settings.log_level);
   try {
+    voxd::start_logging(command.settings.log);
+    voxd::redirect_library_logs();
     return serve(command.settings);
   } catch (const std::exception& error) {
     std::cerr << "voxd: " << error.what() << '\n';

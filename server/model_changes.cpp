@@ -4,6 +4,15 @@
 
 namespace voxd {
 
+std::string_view name_of(ModelChange::Kind kind) {
+  switch (kind) {
+    case ModelChange::Kind::load: return "load";
+    case ModelChange::Kind::unload: return "unload";
+    case ModelChange::Kind::rescan: return "rescan";
+  }
+  return "unknown";
+}
+
 void ModelChanges::push(ModelChange change) {
   const std::lock_guard lock(mutex_);
   if (closed_) fail(Code::unavailable, "the server is stopping and changes no models");

@@ -7,6 +7,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "gpu_transforms/volume/error.h"
 
@@ -22,6 +23,8 @@ struct ModelChange {
   std::string model;  ///< empty for a rescan
   Answer answer;
 };
+
+std::string_view name_of(ModelChange::Kind kind);
 
 /// Changes that were asked for and wait for the thread that makes them (ModelLoader), in order. Safe from any thread.
 class ModelChanges {

@@ -27,7 +27,7 @@ void ModelLoader::make_changes() {
       why_not = current_error();
       spdlog::warn("{}", why_not->what());
     }
-    hooks_.changed();
+    hooks_.changed(*change, !why_not);
     change->answer(why_not ? &*why_not : nullptr);
   }
 }

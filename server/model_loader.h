@@ -15,7 +15,7 @@ class ModelLoader {
  public:
   struct Hooks {
     std::function<void()> on_start;  ///< called first by the thread: caps libtorch's threads
-    std::function<void()> changed;   ///< called after each change, before its answer
+    std::function<void(const ModelChange&, bool done)> changed;  ///< called after each change, before its answer
   };
   /// `resources`: what a model is warmed up with before it serves.
   ModelLoader(ModelChanges& changes, ModelRepository& models, WorkerResources resources, Hooks hooks);

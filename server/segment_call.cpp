@@ -5,13 +5,16 @@
 #include <algorithm>
 #include <utility>
 
+#include "server/caller.h"
 #include "server/errors.h"
 #include "server/grpc_status.h"
+#include "server/printable.h"
 
 namespace voxd {
 namespace {
 
 constexpr std::size_t kMaxRequestIdLength = 128;
+constexpr int kMaxPriority = 10;
 
 std::string checked_request_id(const std::string& id) {
   if (id.empty()) return make_request_id();
@@ -39,6 +42,12 @@ SegmentationOptions checked_options(const v1::Options& asked, const PipelineDesc
   return options;
 }
 
+int checked_priority(int priority) {
+  if (priority < -kMaxPriority || priority > kMaxPriority)
+    fail(Code::invalid_argument, "options.priority: ", priority, ", from -", kMaxPriority, " to ", kMaxPriority);
+  return priority;
+}
+
 std::vector<PartDescription> described(const v1::Open& open) {
   std::vector<PartDescription> parts;
   for (const v1::Part& part : open.parts())
@@ -51,6 +60,8 @@ std::vector<PartDescription> described(const v1::Open& open) {
 SegmentCall* SegmentCall::start(grpc::CallbackServerContext& context, Serving& serving) {
   const std::shared_ptr<SegmentCall> call(new SegmentCall(context, serving));
   call->self_ = call;
+  call->watch_ = serving.stalls.watch([call = call.get()] { call->stalled(); });
+  call->watch_->feed();
   call->StartRead(&call->request_);
   return call.get();
 }
@@ -63,9 +74,11 @@ SegmentCall::SegmentCall(grpc::CallbackServerContext& context, Serving& serving)
 void SegmentCall::OnReadDone(bool ok) {
   try {
     if (!ok) {
+      note_read(false);
       submit();
       return;
     }
+    note_read(true);
     take(request_);
   } catch (...) {
     finish(current_error());
@@ -96,16 +109,19 @@ void SegmentCall::open(const v1::Open& open) {
   {
     const std::lock_guard lock(mutex_);
     record_.id = id;
+    record_.trace = trace_of(context_);
   }
+  serving_.authorisation.require(context_, "Segment");
   if (serving_.admission.closed()) fail(Code::unavailable, "the server is stopping and takes no new calls");
-  check_deadline(deadline_);
   model_ = serving_.find_model(open.model(), open.model_version());
   options_ = checked_options(open.options(), model_->pipeline->description());
-  priority_ = open.options().priority();
   std::vector<PartDescription> parts = described(open);
   const std::int64_t total = check_parts(parts, serving_.limits);
   parts = in_channel_order(std::move(parts), model_->pipeline->description());
-  ticket_ = serving_.admission.admit(total);
+  traits_ = serving_.traits_of(*model_, client_of(context_), total);
+  traits_.priority = checked_priority(open.options().priority());
+  traits_.deadline = deadline_;
+  ticket_ = serving_.admit(traits_, total);
   upload_.emplace(parts, serving_.limits, serving_.staging);
 
   v1::Accepted accepted;
@@ -124,10 +140,9 @@ void SegmentCall::submit() {
   check_deadline(deadline_);
   if (context_.IsCancelled()) fail(Code::cancelled, "cancelled by the caller");
   if (!upload_) fail(Code::invalid_argument, "the call ended before an open message came");
-  SegmentationRequest request{record_.id, model_, upload_->take(), options_};
-  const auto job = std::make_shared<SegmentationJob>(std::move(request), shared_from_this(), serving_.statistics);
-  job->priority = priority_;
-  job->deadline = deadline_;
+  SegmentationRequest request{record_.id, record_.trace, model_, upload_->take(), options_};
+  const auto job = std::make_shared<SegmentationJob>(std::move(request), shared_from_this(), serving_.records);
+  static_cast<JobTraits&>(*job) = traits_;
   {
     const std::lock_guard lock(mutex_);
     if (cancelled_ || error_) fail(Code::cancelled, "cancelled by the caller");
@@ -139,6 +154,7 @@ void SegmentCall::submit() {
 void SegmentCall::OnWriteDone(bool ok) {
   const std::lock_guard lock(mutex_);
   writing_ = false;
+  expect_caller();
   if (!ok && !error_) error_.emplace(Code::cancelled, "the caller stopped reading");
   if (error_ && job_) job_->cancel.cancel();
   send_next();
@@ -156,12 +172,14 @@ void SegmentCall::OnCancel() {
 
 void SegmentCall::on_progress(const JobProgress& progress) noexcept {
   const std::lock_guard lock(mutex_);
+  record_.stage = name_of(progress.stage);
   events_.progress(to_proto(progress));
   send_next();
 }
 
 void SegmentCall::on_done(SegmentationResult result) noexcept {
   const std::lock_guard lock(mutex_);
+  record_.stage = "send";
   record_.stage_ms = result.stage_ms;
   for (const ResultFile& file : result.files) record_.bytes_out += static_cast<std::int64_t>(file.bytes.size());
   events_.result(std::move(result), record_.version);
@@ -178,6 +196,34 @@ void SegmentCall::finish(const Error& error) {
   send_next();
 }
 
+// The caller has done something, and is to go on with it in time; while its job waits or runs, nothing is up to it.
+void SegmentCall::expect_caller() {
+  if (uploading_ || writing_)
+    watch_->feed();
+  else
+    watch_->rest();
+}
+
+void SegmentCall::note_read(bool uploading) {
+  const std::lock_guard lock(mutex_);
+  uploading_ = uploading;
+  expect_caller();
+}
+
+void SegmentCall::stalled() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (writing_) {
+      if (!error_) error_.emplace(Code::deadline_exceeded, "the caller takes no more of the answer");
+      if (job_) job_->cancel.cancel();
+      context_.TryCancel();
+      return;
+    }
+  }
+  finish(Error(Code::deadline_exceeded,
+               concatenated("upload: nothing came for ", serving_.stalls.patience().count(), " s (--stall-timeout)")));
+}
+
 // A status may follow only when the last write is done, and an error's only when no worker has the job any more: what
 // the call holds is counted until then.
 void SegmentCall::send_next() {
@@ -185,10 +231,11 @@ void SegmentCall::send_next() {
   if (error_) {
     if (job_) return;
     finished_ = true;
-    add_error_trailers(context_, *error_);
+    add_error_trailers(context_, *error_, serving_.retry_ms());
     Finish(to_status(*error_));
   } else if (events_.next(event_)) {
     writing_ = true;
+    expect_caller();
     StartWrite(&event_);
   } else if (events_.complete()) {
     finished_ = true;
@@ -197,13 +244,11 @@ void SegmentCall::send_next() {
 }
 
 void SegmentCall::OnDone() {
+  watch_.reset();
   {
     const std::lock_guard lock(mutex_);
-    if (error_) {
-      record_.outcome = status_name_of(error_->code());
-      record_.detail = error_->what();
-    }
-    log_request(record_);
+    if (error_) record_.fail(*error_);
+    serving_.call_ended(record_);
   }
   upload_.reset();
   ticket_ = {};

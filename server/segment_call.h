@@ -38,11 +38,14 @@ class SegmentCall final : public grpc::ServerBidiReactor<v1::SegmentRequest, v1:
  private:
   SegmentCall(grpc::CallbackServerContext& context, Serving& serving);
 
+  void note_read(bool uploading);
   void take(const v1::SegmentRequest& request);
   void open(const v1::Open& open);
   void submit();
   void finish(const Error& error);
-  void send_next();  // with mutex_ held
+  void stalled();
+  void expect_caller();  // with mutex_ held
+  void send_next();      // with mutex_ held
 
   grpc::CallbackServerContext& context_;  // until OnDone
   Serving& serving_;                      // until OnDone
@@ -52,9 +55,10 @@ class SegmentCall final : public grpc::ServerBidiReactor<v1::SegmentRequest, v1:
   v1::SegmentRequest request_;
   std::shared_ptr<const Model> model_;
   SegmentationOptions options_;
-  int priority_ = 0;
+  JobTraits traits_;
   std::optional<Upload> upload_;
   Admission::Ticket ticket_;
+  std::unique_ptr<StallGuard::Watch> watch_;
 
   std::mutex mutex_;
   RequestRecord record_;
@@ -62,6 +66,7 @@ class SegmentCall final : public grpc::ServerBidiReactor<v1::SegmentRequest, v1:
   v1::SegmentEvent event_;  // on its way while writing_
   std::shared_ptr<SegmentationJob> job_;
   std::optional<Error> error_;
+  bool uploading_ = true;
   bool writing_ = false;
   bool cancelled_ = false;
   bool finished_ = false;

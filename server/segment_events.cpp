@@ -90,6 +90,7 @@ v1::Progress to_proto(const JobProgress& progress) {
   message.set_stage(stage_of(progress.stage));
   message.set_fraction(static_cast<float>(progress.fraction));
   message.set_queue_position(static_cast<std::uint32_t>(std::max(progress.queue_position, 0)));
+  message.set_wait_seconds(static_cast<float>(progress.wait_seconds));
   return message;
 }
 

@@ -14,6 +14,12 @@ grpc::ServerBidiReactor<v1::SegmentRequest, v1::SegmentEvent>* SegmentService::S
 grpc::ServerUnaryReactor* SegmentService::ListModels(grpc::CallbackServerContext* context, const v1::ListModelsRequest*,
                                                      v1::ListModelsResponse* response) {
   grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
+  try {
+    serving_.authorisation.require(*context, "ListModels");
+  } catch (...) {
+    reactor->Finish(to_status(current_error()));
+    return reactor;
+  }
   for (const ModelStatus& status : serving_.models.list()) {
     v1::ModelInfo& info = *response->add_models();
     info.set_name(status.name);

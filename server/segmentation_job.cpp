@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "models/sha256.h"
 #include "server/decode/image.h"
 #include "server/encode/label_map.h"
 #include "server/encode/nifti.h"
@@ -24,19 +25,23 @@ std::vector<std::byte> bytes_of(const std::string& text) {
 }  // namespace
 
 SegmentationJob::SegmentationJob(SegmentationRequest request, std::shared_ptr<JobListener<SegmentationResult>> listener,
-                                 Statistics& statistics)
-    : PipelineJob(request.model, statistics,
+                                 JobRecords& records)
+    : PipelineJob(request.model, records,
                   {.contour = request.options.contour,
                    .components = request.options.report,
                    .probabilities = request.options.probabilities}),
       request_(std::move(request)),
       listener_(std::move(listener)) {
+  audit_record.request_id = request_.request_id;
+  audit_record.trace = request_.trace;
   for (const StagedPart& part : request_.parts) bytes += static_cast<std::int64_t>(part.bytes.size());
 }
 
 std::vector<HostVolume> SegmentationJob::decode(const HostAllocator& allocate) {
   std::vector<HostVolume> images;
   for (StagedPart& part : request_.parts) {
+    if (is_audited() || request_.options.report)
+      audit_record.input_sha256.push_back(Sha256().add(part.bytes.bytes()).hex());
     images.push_back(decode_image(part.bytes.bytes(), part.format, allocate, DecodeLimits{}).volume);
     part.bytes = {};
     report({Stage::decode, static_cast<double>(images.size()) / static_cast<double>(request_.parts.size()), 0});
@@ -75,6 +80,8 @@ std::string SegmentationJob::report_of(const HostVolume& image, const HostVolume
   report.model_version = model().version;
   report.input = image.geometry;
   report.input_dtype = image.dtype;
+  report.input_sha256 = audit_record.input_sha256;
+  report.mask_sha256 = Sha256().add(mask.voxels.bytes()).hex();
   report.labels = label_statistics(mask, model().pipeline->description().labels);
   for (LabelStatistics& label : report.labels)
     if (const auto count = components.find(label.label); count != components.end()) label.components = count->second;
@@ -87,6 +94,7 @@ std::string SegmentationJob::report_of(const HostVolume& image, const HostVolume
 }
 
 void SegmentationJob::add(ResultKind kind, std::string_view media_type, std::vector<std::byte> bytes_of_file) {
+  if (is_audited()) audit_record.output_sha256.push_back(Sha256().add(bytes_of_file).hex());
   result_.files.push_back({kind, media_type, std::move(bytes_of_file)});
   const SegmentationOptions& wanted = request_.options;
   const int count = wanted.mask + wanted.contour + wanted.probabilities + wanted.preview + wanted.report;

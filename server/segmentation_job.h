@@ -29,6 +29,7 @@ struct SegmentationOptions {
 
 struct SegmentationRequest {
   std::string request_id;
+  std::string trace;  ///< of the caller's traceparent; empty: none
   std::shared_ptr<const Model> model;
   std::vector<StagedPart> parts;  ///< in the pipeline's order; several are channels
   SegmentationOptions options;
@@ -50,7 +51,7 @@ struct SegmentationResult {
 class SegmentationJob final : public PipelineJob {
  public:
   SegmentationJob(SegmentationRequest request, std::shared_ptr<JobListener<SegmentationResult>> listener,
-                  Statistics& statistics);
+                  JobRecords& records);
 
  private:
   std::vector<HostVolume> decode(const HostAllocator& allocate) override;

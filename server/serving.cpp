@@ -2,18 +2,34 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cmath>
 #include <iomanip>
 #include <random>
 #include <sstream>
+
+#include "server/printable.h"
 
 namespace voxd {
 namespace {
 
 constexpr std::size_t kMaxNameLength = 64;
+constexpr std::int64_t kSoonestRetryMs = 250;
+constexpr std::int64_t kLatestRetryMs = 60'000;
 
 bool can_be_name(const std::string& name) {
   const auto allowed = [](unsigned char c) { return std::isalnum(c) || c == '.' || c == '_' || c == '-'; };
   return !name.empty() && name.size() <= kMaxNameLength && std::all_of(name.begin(), name.end(), allowed);
+}
+
+// Whoever would wait in vain is told so while there is time to go elsewhere.
+void check_wait(const JobTraits& job, double wait_seconds) {
+  if (!job.deadline) return;
+  const double left = std::chrono::duration<double>(*job.deadline - Clock::now()).count();
+  if (wait_seconds <= left) return;
+  std::ostringstream text;
+  text << std::fixed << std::setprecision(1) << "deadline: in " << left << " s, the wait in the queue is estimated at "
+       << wait_seconds << " s; try again later";
+  throw RefusedError(Refusal::wait, Code::deadline_exceeded, text.str());
 }
 
 }  // namespace
@@ -25,6 +41,39 @@ std::shared_ptr<const Model> Serving::find_model(const std::string& name, const 
       !std::all_of(version.begin(), version.end(), [](unsigned char c) { return std::isdigit(c); }))
     fail(Code::not_found, "Request for unknown model: '", name, "' has no version '", printable(version), "'");
   return models.find(name, version);
+}
+
+Admission::Ticket Serving::admit(const JobTraits& job, std::int64_t bytes) const {
+  check_deadline(job.deadline);
+  try {
+    if (!admission.closed()) check_wait(job, queue.expected_wait(job));
+    return admission.admit(bytes, job.client);
+  } catch (const RefusedError& refused) {
+    records.metrics.call_refused(name_of(refused.reason));
+    throw;
+  }
+}
+
+JobTraits Serving::traits_of(const Model& model, const std::string& client, std::int64_t bytes) const {
+  const PipelineDescription& description = model.pipeline->description();
+  JobTraits traits;
+  traits.bytes = bytes;
+  traits.client = client;
+  traits.model = model.name;
+  traits.most_running = description.most_running;
+  traits.most_waiting = description.most_waiting;
+  traits.seconds = records.estimates.of(model.name, bytes);
+  return traits;
+}
+
+std::int64_t Serving::retry_ms() const {
+  return std::clamp<std::int64_t>(std::llround(queue.expected_wait({}) * 1000), kSoonestRetryMs, kLatestRetryMs);
+}
+
+void Serving::call_ended(const RequestRecord& record) const {
+  log_request(record);
+  records.metrics.call_ended(record.rpc, record.outcome, record.bytes_in, record.bytes_out);
+  if (record.code) records.metrics.ended_early(cause_of(*record.code), record.stage);
 }
 
 void Serving::give_up(Job& job) const {
@@ -50,19 +99,6 @@ std::string make_request_id() {
   std::ostringstream text;
   text << std::hex << std::setw(16) << std::setfill('0') << id;
   return text.str();
-}
-
-std::string printable(const std::string& text, std::size_t limit) {
-  std::ostringstream out;
-  out << std::hex << std::setfill('0');
-  for (const char c : text.substr(0, limit)) {
-    if (c >= ' ' && c <= '~' && c != '\\')
-      out << c;
-    else
-      out << "\\x" << std::setw(2) << static_cast<int>(static_cast<unsigned char>(c));
-  }
-  if (text.size() > limit) out << "...";
-  return out.str();
 }
 
 }  // namespace voxd

@@ -6,6 +6,9 @@
 #include <string>
 #include <vector>
 
+#include "server/logging.h"
+#include "server/tls_files.h"
+
 namespace voxd {
 
 /// Where jobs run.
@@ -22,17 +25,27 @@ struct Settings {
   std::vector<std::string> addresses = {"127.0.0.1:8001"};
   std::filesystem::path port_file;  ///< empty: none
   bool insecure = false;
-  bool model_control = false;  ///< clients may load and unload models
+  TlsFiles tls;
+  std::filesystem::path roles;       ///< who may do what; empty: everyone everything
+  std::filesystem::path audit_file;  ///< empty: none
+  bool model_control = false;        ///< clients may load and unload models
   DeviceSetting device;
   int workers = 1;
-  int threads = 0;  ///< per worker; 0: cores / workers
+  int threads = 0;              ///< per worker; 0: cores / workers
+  std::string metrics_address;  ///< of HTTP for operators; empty: none
   int queue_jobs = 64;
   std::int64_t queue_bytes = std::int64_t{8} << 30;
   std::int64_t max_image_bytes = std::int64_t{640} << 20;
-  std::int64_t budget_bytes = 0;  ///< working memory of one job; 0: no limit
-  double probe_timeout_s = 60;    ///< of a network that is loaded in a process of its own first; 0: it is not
+  double client_share = 0.75;      ///< of the two that one client may hold
+  double aging_s = 60;             ///< waited for which a job goes up by one priority; 0: it does not
+  double stall_timeout_s = 30;     ///< that a caller may do nothing while something is expected of it; 0: any time
+  std::int64_t budget_bytes = 0;   ///< working memory of one job; 0: no limit
+  std::int64_t device_memory = 0;  ///< working memory of all jobs on the CUDA device; 0: most of what is free at start
+  std::int64_t host_memory = 0;    ///< the same on the host, where on the CPU all of a job's memory is
+  double probe_timeout_s = 60;     ///< of a network that is loaded in a process of its own first; 0: it is not
+  double drain_delay_s = 0;        ///< that the server goes on taking calls after it said NOT_SERVING
   double drain_timeout_s = 600;
-  std::string log_level = "info";
+  LogSettings log;
 };
 
 /// What to do with a command line.

@@ -6,6 +6,8 @@
 #include <map>
 #include <utility>
 
+#include "models/sha256.h"
+
 namespace voxd {
 namespace {
 
@@ -32,6 +34,12 @@ Extras extras_for(const TensorRequest& request) {
   return {.probabilities = std::any_of(request.outputs.begin(), request.outputs.end(), is_probabilities)};
 }
 
+std::string sum_of(const ScatteredBytes& data) {
+  Sha256 sum;
+  for (const std::span<const std::byte> piece : data.pieces) sum.add(piece);
+  return sum.hex();
+}
+
 }  // namespace
 
 HostVolume volume_of(const InputTensor& tensor, const HostAllocator& allocate) {
@@ -55,16 +63,19 @@ std::vector<std::int64_t> shape_with_rank(std::int32_t channels, const Int3& siz
   return shape;
 }
 
-TensorJob::TensorJob(TensorRequest request, std::shared_ptr<JobListener<TensorResult>> listener, Statistics& statistics)
-    : PipelineJob(request.model, statistics, extras_for(request)),
+TensorJob::TensorJob(TensorRequest request, std::shared_ptr<JobListener<TensorResult>> listener, JobRecords& records)
+    : PipelineJob(request.model, records, extras_for(request)),
       request_(std::move(request)),
       listener_(std::move(listener)) {
+  audit_record.request_id = request_.request_id;
+  audit_record.trace = request_.trace;
   for (const InputTensor& input : request_.inputs) bytes += input.data.size;
 }
 
 std::vector<HostVolume> TensorJob::decode(const HostAllocator& allocate) {
   std::vector<HostVolume> images;
   for (InputTensor& input : request_.inputs) {
+    if (is_audited()) audit_record.input_sha256.push_back(sum_of(input.data));
     images.push_back(volume_of(input, allocate));
     input.data = {};
     check();
@@ -83,6 +94,7 @@ void TensorJob::encode(const std::vector<HostVolume>&, PipelineResult result) {
     if (found == volumes.end())
       fail(Code::internal, "output '", wanted.name, "': the pipeline made no '", wanted.key, "'");
     const HostVolume& volume = *found->second;
+    if (is_audited()) audit_record.output_sha256.push_back(Sha256().add(volume.voxels.bytes()).hex());
     result_.outputs.push_back({wanted.name, wire_name_of(volume.dtype),
                                shape_with_rank(volume.channels, volume.geometry.size, wanted.rank), found->second});
   }

@@ -34,6 +34,8 @@ struct OutputTensor {
 };
 
 struct TensorRequest {
+  std::string request_id;
+  std::string trace;  ///< of the caller's traceparent; empty: none
   std::shared_ptr<const Model> model;
   std::vector<InputTensor> inputs;  ///< in the pipeline's order
   std::vector<WantedTensor> outputs;
@@ -47,7 +49,7 @@ struct TensorResult {
 /// Raw tensors through a model's pipeline: what ModelInfer runs. Thread rule: Job's.
 class TensorJob final : public PipelineJob {
  public:
-  TensorJob(TensorRequest request, std::shared_ptr<JobListener<TensorResult>> listener, Statistics& statistics);
+  TensorJob(TensorRequest request, std::shared_ptr<JobListener<TensorResult>> listener, JobRecords& records);
 
  private:
   std::vector<HostVolume> decode(const HostAllocator& allocate) override;

@@ -5,6 +5,7 @@
 #include <unordered_set>
 
 #include "gpu_transforms/volume/checked.h"
+#include "server/printable.h"
 
 namespace voxd {
 namespace {

@@ -26,6 +26,7 @@ void Workers::run_jobs() {
   while (const std::shared_ptr<Job> job = queue_.pop()) {
     ++running_;
     job->run(resources);
+    queue_.done(*job);
     --running_;
   }
 }

@@ -110,7 +110,9 @@ std::string encode_report(const Report& report) {
   json["input"] = {{"size", report.input.size},
                    {"spacing_mm", spacing_mm(report.input.affine)},
                    {"dtype", std::string(name_of(report.input_dtype))},
-                   {"affine", report.input.affine}};
+                   {"affine", report.input.affine},
+                   {"sha256", report.input_sha256}};
+  json["mask_sha256"] = report.mask_sha256;
   json["labels"] = Json::array();
   for (const LabelStatistics& statistics : report.labels) json["labels"].push_back(to_json(statistics));
   json["stages_ms"] = Json::object();

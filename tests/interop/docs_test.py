@@ -18,7 +18,8 @@ from support import BIN, ROOT, free_port
 PAGES = ["README.md", "CONTRIBUTING.md", "server/README.md", "models/README.md"]
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SCRIPT = re.compile(r"(?:scripts/(?:setup|demo|test|test-image)|\.ci/run)$")
-ADDRESS = "127.0.0.1:8001"  # voxd's own; a test takes a free port instead
+# voxd's own; a test takes free ports instead.
+ADDRESS, METRICS_ADDRESS = "127.0.0.1:8001", "127.0.0.1:8002"
 
 
 def blocks(page):
@@ -61,9 +62,9 @@ def test_every_command_of_the_page_works(page, tmp_path):
     (tmp_path / "build/release/bin").symlink_to(BIN)
     # Servers that a page starts are stopped at its end, and must stop well.
     script = f"set -euo pipefail\n{script}\nfor job in $(jobs -p); do kill -TERM $job; wait $job; done\n"
-    address = f"127.0.0.1:{free_port()}"
-    script = script.replace(ADDRESS, address)
-    process = subprocess.Popen(["bash", "-c", script], cwd=tmp_path, env={**os.environ, "VOXD_ADDRESS": address},
+    address, metrics_address = f"127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}"
+    script = script.replace(ADDRESS, address).replace(METRICS_ADDRESS, metrics_address)
+    process = subprocess.Popen(["bash", "-c", script], cwd=tmp_path, env={**os.environ, "VOXD_ADDRESS": address, "VOXD_METRICS_ADDRESS": metrics_address},
                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
     try:
         output, _ = process.communicate(timeout=600)

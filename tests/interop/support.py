@@ -37,7 +37,8 @@ class Server:
         with open(self.log_file, "w") as log:
             self.process = subprocess.Popen(
                 [BIN / "voxd", "--model-repository", repository, *names, "--device", "cpu", "--address", "127.0.0.1:0",
-                 "--port-file", port_file, *options], stdout=log, stderr=log)
+                 "--port-file", port_file, *options], stdout=log, stderr=log,
+                env={"VOXD_METRICS_ADDRESS": "off", **os.environ})
         try:
             wait_until(lambda: port_file.exists() or self.ended(), "voxd names its port", START_S)
             assert not self.ended(), self.log()

@@ -29,13 +29,14 @@ class FakeJob : public Job {
     if (on_run) on_run(resources);
   }
   void refuse(const Error& why) noexcept override { finish(why); }
-  void queued_at(int position) noexcept override {
+  void queued_at(const QueuePlace& place) noexcept override {
     {
       const std::lock_guard lock(mutex_);
-      positions_.push_back(position);
+      positions_.push_back(place.position);
+      wait_seconds_ = place.wait_seconds;
       told_after_end_ |= ends_ > 0;
     }
-    if (on_queued_at) on_queued_at(position);
+    if (on_queued_at) on_queued_at(place.position);
   }
 
   /// Waits until the job was run or refused.
@@ -56,6 +57,11 @@ class FakeJob : public Job {
     const std::lock_guard lock(mutex_);
     return positions_;
   }
+  /// The estimate that it heard last.
+  double wait_seconds() const {
+    const std::lock_guard lock(mutex_);
+    return wait_seconds_;
+  }
   /// Why it was refused; nothing if it was not.
   std::optional<Code> refusal() const {
     const std::lock_guard lock(mutex_);
@@ -75,6 +81,7 @@ class FakeJob : public Job {
   int ends_ = 0;  // this and the rest guarded by mutex_
   bool told_after_end_ = false;
   std::vector<int> positions_;
+  double wait_seconds_ = 0;
   std::optional<Error> refusal_;
 };
 

@@ -41,6 +41,11 @@ PipelineResult FakePipeline::run(const std::vector<HostVolume>& images, JobConte
   context.report(Stage::pre, 0);
   context.report(Stage::network, 0);
   if (gate) gate->pass(context);
+  most_windows = context.most_windows;
+  if (out_of_memory > 0) {
+    --out_of_memory;
+    fail(Code::resource_exhausted, "memory: none is left");
+  }
   if (fails) fail(Code::invalid_argument, "image: not to the network's liking");
   context.report(Stage::network, 1);
   context.report(Stage::post, 0);

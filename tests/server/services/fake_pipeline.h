@@ -53,8 +53,10 @@ class FakePipeline : public Pipeline {
   PipelineDescription description_;
   /// Passed in the network stage, where there is one.
   Gate* gate = nullptr;
-  std::atomic<bool> fails{false};  ///< in the network stage
+  std::atomic<bool> fails{false};             ///< in the network stage
+  mutable std::atomic<int> out_of_memory{0};  ///< how many more runs find no memory
   mutable std::atomic<int> runs{0};
+  mutable std::atomic<int> most_windows{0};  ///< of the latest run's context
 };
 
 }  // namespace voxd::test

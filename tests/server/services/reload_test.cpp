@@ -218,7 +218,7 @@ TEST_CASE("a model that appeared in the folder is loaded by name, and a rescan f
   CHECK(health_of(server.channel, "n") == "SERVING");
 
   fs::remove_all(server.folder.path() / "n");
-  server.app->rescan();
+  server.app->refresh();
   CHECK(server.load().ok());  // changes are made in order, so the rescan is over
   CHECK(health_of(server.channel, "n") == "NOT_SERVING");
   CHECK(server.index() == std::vector<std::string>{"m 1 READY "});

@@ -6,6 +6,7 @@
 #include <thread>
 #include <utility>
 
+#include "server/library_logs.h"
 #include "server/logging.h"
 #include "tests/support/nifti_builder.h"
 
@@ -36,7 +37,9 @@ void ServerFixture::wait_idle() const {
   while (app->admission().calls() > 0 || app->workers().running() > 0) std::this_thread::yield();
 }
 
-void silence_log() { [[maybe_unused]] static const bool is_quiet = (start_logging("off"), true); }
+void silence_log() {
+  [[maybe_unused]] static const bool is_quiet = (start_logging({.level = "off"}), redirect_library_logs(), true);
+}
 
 std::shared_ptr<grpc::Channel> connect(const App& app) {
   grpc::ChannelArguments arguments;

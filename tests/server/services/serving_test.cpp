@@ -2,6 +2,7 @@
 
 #include <set>
 
+#include "server/printable.h"
 #include "tests/support/catch.h"
 
 using namespace voxd;

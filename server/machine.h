@@ -1,0 +1,15 @@
+#pragma once
+
+#include <cstdint>
+
+namespace voxd {
+
+/// Cores that this process may use: those that it is bound to, or fewer where its control group has a quota. At
+/// least 1.
+int usable_cores();
+
+/// Bytes that this process can still have: what the machine has available, or less where its control group has a limit.
+/// 0 if neither is known.
+std::int64_t available_memory();
+
+}  // namespace voxd

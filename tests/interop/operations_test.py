@@ -1,0 +1,113 @@
+# venv: tritonclient-new
+"""What an operator sees of a running server: metrics and health over HTTP, logs; and what nobody may see there."""
+import gzip
+import json
+import os
+import re
+import shutil
+import signal
+import urllib.error
+import urllib.request
+
+import nibabel
+import numpy as np
+import pytest
+
+from support import ZOO, body_phantom, wait_until
+
+SECRETS = ["DOE^JANE", "DOE_JANE", "PID-4711", "JANES-WARD"]
+TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
+
+
+@pytest.fixture
+def repository(tmp_path):
+    """spleen_seg without its slow warm-up."""
+    folder = tmp_path / "repository/spleen"
+    shutil.copytree(ZOO / "spleen_seg", folder)
+    (folder / "configs/serving.json").write_text('{"warm_up_size": [32, 32, 32]}')
+    return folder.parent
+
+
+def http(server, path):
+    """Status and text of what the server answers on its HTTP address."""
+    port = wait_until(lambda: re.search(r"over HTTP on port (\d+)", server.log()), "the log names the HTTP port")[1]
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as reply:
+            return reply.status, reply.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+def image_of_jane(folder):
+    """A volume whose header and file name say whose it is."""
+    image = nibabel.Nifti1Image(body_phantom((32, 32, 32)), np.eye(4))
+    image.header["descrip"] = b"DOE^JANE 19700101"
+    image.header["db_name"] = b"PID-4711"
+    image.header["aux_file"] = b"JANES-WARD"
+    image.header["intent_name"] = b"DOE^JANE"
+    file = folder / "DOE_JANE.nii.gz"
+    nibabel.save(image, file)
+    return file
+
+
+def test_nothing_of_the_patient_is_in_logs_errors_or_metrics(start_server, repository, tmp_path):
+    server = start_server(repository=repository, options=["--metrics-address", "127.0.0.1:0", "--log-level", "debug",
+                                                          "--audit-file", tmp_path / "audit"])
+    image = image_of_jane(tmp_path)
+    said = []
+
+    def segment(file, *more):
+        result = server.voxctl("segment", file, "--model", "spleen", "--mask", tmp_path / "mask.nii.gz",
+                               "--report", tmp_path / "report.json", *more)
+        said.append(result.stderr.replace(str(file), ""))  # voxctl itself may name the file that it was given
+        return result.returncode
+
+    assert segment(image) == 0
+    whole = gzip.decompress(image.read_bytes())
+    for name, content in {"cut": whole[:1000], "wide": whole[:40] + b"\x07\x00" + whole[42:],
+                          "typed": whole[:70] + b"\xff\x7f" + whole[72:], "noise": b"DOE^JANE" * 100}.items():
+        bad = tmp_path / f"DOE_JANE-{name}.nii"
+        bad.write_bytes(content)
+        assert segment(bad) != 0
+    assert segment(image, "--model-version", "9") != 0
+    seen = {"log": server.log(), "errors": "\n".join(said), "metrics": http(server, "/metrics")[1],
+            "audit": (tmp_path / "audit").read_text(), "report": (tmp_path / "report.json").read_text()}
+    assert "voxd_calls_total" in seen["metrics"] and "Segment id=" in seen["log"] and "input_sha256" in seen["audit"]
+    for place, text in seen.items():
+        for secret in SECRETS:
+            assert secret not in text, f"{place} says {secret}"
+
+
+def test_health_and_metrics_follow_what_the_server_does(start_server, repository, tmp_path):
+    server = start_server(repository=repository, options=["--metrics-address", "127.0.0.1:0", "--drain-delay", "600"])
+    assert http(server, "/livez")[0] == 200 and http(server, "/readyz")[0] == 200
+    image = image_of_jane(tmp_path)
+    assert server.voxctl("segment", image, "--model", "spleen").returncode == 0
+    metrics = http(server, "/metrics")[1]
+    assert 'voxd_calls_total{code="OK",rpc="Segment"} 1' in metrics
+    assert re.search(r'voxd_stage_seconds_count\{model="spleen",stage="network"\} 1\b', metrics)
+    server.terminate()
+    wait_until(lambda: http(server, "/readyz")[0] == 503, "the server says that it stops")
+    assert http(server, "/livez")[0] == 200
+    assert server.voxctl("segment", image, "--model", "spleen").returncode == 0, "calls are taken until the delay is over"
+    server.terminate()  # the second signal does not wait
+
+
+def test_a_log_in_json_is_one_object_a_line_and_goes_on_in_a_new_file_after_sighup(start_server, repository, tmp_path):
+    log, old = tmp_path / "voxd.json", tmp_path / "voxd.json.1"
+    server = start_server(repository=repository, options=["--log-file", log, "--log-format", "json"])
+    image = image_of_jane(tmp_path)
+
+    def lines(file):
+        return [json.loads(line) for line in file.read_text().splitlines()]
+
+    assert server.voxctl("segment", image, "--model", "spleen", "--request-id", 'q"1').returncode == 0
+    wait_until(lambda: any("rpc" in line for line in lines(log)), "the request is logged")
+    [request] = [line for line in lines(log) if line.get("rpc") == "Segment"]
+    assert request["id"] == 'q"1' and request["model"] == "spleen" and request["outcome"] == "OK"
+    assert request["stage_ms"]["network"] > 0 and request["bytes_in"] == os.path.getsize(image)
+    assert all({"time", "level"} <= line.keys() for line in lines(log))
+    log.rename(old)
+    server.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: log.exists() and any("again" in line.get("message", "") for line in lines(log)), "a new log begins")
+    assert server.log() == "", "all of it goes to the file"
