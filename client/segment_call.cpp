@@ -5,6 +5,7 @@
 
 #include "client/part_reader.h"
 #include "client/result_collector.h"
+#include "client/security.h"
 
 namespace voxd {
 namespace {
@@ -27,7 +28,7 @@ std::string_view stage_name(v1::Progress::Stage stage) {
 
 void tell(const SegmentCall::Progress& progress, const v1::Progress& event) {
   const std::string_view stage = stage_name(event.stage());
-  if (progress && !stage.empty()) progress({stage, event.fraction(), event.queue_position()});
+  if (progress && !stage.empty()) progress({stage, event.fraction(), event.queue_position(), event.wait_seconds()});
 }
 
 }  // namespace
@@ -36,6 +37,7 @@ SegmentCall::SegmentCall(const SegmentationInput& input, const ClientOptions& op
     : input_(input), options_(options) {
   if (input.parts.empty()) fail(Code::invalid_argument, "parts: an image needs at least one");
   if (options.chunk_bytes == 0) fail(Code::invalid_argument, "chunk_bytes: 0, at least 1");
+  identify(context_, options.security);
   for (const ImagePart& part : input.parts) part_bytes_.push_back(byte_size(part));
 }
 

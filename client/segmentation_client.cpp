@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "client/health.h"
+#include "client/security.h"
 #include "client/segment_call.h"
 #include "client/status.h"
 #include "grpc_service.grpc.pb.h"
@@ -13,14 +14,15 @@
 namespace voxd {
 namespace {
 
-std::shared_ptr<grpc::Channel> make_channel(const std::string& address) {
+std::shared_ptr<grpc::Channel> make_channel(const std::string& address, const ClientSecurity& security) {
   grpc::ChannelArguments arguments;
   // A client that waits for a server to start sees it at once, not after gRPC's usual back-off of up to two minutes.
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 1000);
   // Each client has its own connection: uploads do not share one window, and nobody inherits another client's back-off.
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-  return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
+  if (!security.server_name.empty()) arguments.SetSslTargetNameOverride(security.server_name);
+  return grpc::CreateCustomChannel(address, credentials_for(address, security), arguments);
 }
 
 std::string seconds(std::chrono::milliseconds time) {
@@ -54,7 +56,7 @@ struct SegmentationClient::Connection {
 };
 
 SegmentationClient::SegmentationClient(std::string address, ClientOptions options) {
-  const auto channel = make_channel(address);
+  const auto channel = make_channel(address, options.security);
   connection_ =
       std::make_unique<Connection>(Connection{std::move(address), options, channel, v1::Segmentation::NewStub(channel),
                                               inference::GRPCInferenceService::NewStub(channel)});
@@ -79,6 +81,7 @@ SegmentationOutcome SegmentationClient::segment(const SegmentationInput& input, 
 
 std::vector<ServedModel> SegmentationClient::models() {
   grpc::ClientContext context;
+  identify(context, connection_->options.security);
   context.set_deadline(std::chrono::system_clock::now() + connection_->options.small_call_timeout);
   v1::ListModelsResponse response;
   const grpc::Status status = connection_->segmentation->ListModels(&context, v1::ListModelsRequest(), &response);
@@ -90,6 +93,7 @@ std::vector<ServedModel> SegmentationClient::models() {
 
 void SegmentationClient::load(const std::string& model) {
   grpc::ClientContext context;
+  identify(context, connection_->options.security);
   context.set_deadline(std::chrono::system_clock::now() + connection_->options.model_call_timeout);
   inference::RepositoryModelLoadRequest request;
   inference::RepositoryModelLoadResponse response;
@@ -100,6 +104,7 @@ void SegmentationClient::load(const std::string& model) {
 
 void SegmentationClient::unload(const std::string& model) {
   grpc::ClientContext context;
+  identify(context, connection_->options.security);
   context.set_deadline(std::chrono::system_clock::now() + connection_->options.model_call_timeout);
   inference::RepositoryModelUnloadRequest request;
   inference::RepositoryModelUnloadResponse response;

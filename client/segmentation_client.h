@@ -83,6 +83,7 @@ struct SegmentationProgress {
   std::string_view stage;
   double fraction = 0;               ///< of the stage, 0..1
   std::uint32_t queue_position = 0;  ///< in stage queue: jobs ahead
+  double wait_seconds = 0;           ///< in stage queue: until the job runs, as the server estimates; 0: not known
 };
 
 /// A model of the server's repository.
@@ -94,11 +95,21 @@ struct ServedModel {
   std::vector<std::string> input_channels;  ///< names of the image's channels, in order; may be empty
 };
 
+/// How a client proves who it is, and the server to it. Files are PEM and are read once.
+struct ClientSecurity {
+  std::filesystem::path ca;           ///< authorities that may have signed the server's certificate; empty: no TLS
+  std::filesystem::path certificate;  ///< the client's own chain, where the server asks for one; with its key
+  std::filesystem::path key;
+  std::string token;        ///< sent with every call; only over TLS, loopback or a unix socket
+  std::string server_name;  ///< that the server's certificate is good for, where it is not the address's host
+};
+
 struct ClientOptions {
   std::size_t chunk_bytes = std::size_t{1} << 20;           ///< of the upload; the server's own limit holds as well
   std::uint64_t max_result_bytes = std::uint64_t{4} << 30;  ///< a server that announces a larger result is refused
   std::chrono::milliseconds small_call_timeout{10'000};     ///< of models() and of a health() that does not wait
   std::chrono::milliseconds model_call_timeout{600'000};    ///< of load() and unload()
+  ClientSecurity security = {};
 };
 
 /// One server, seen from a client. Holds one connection, opened by the first call and again whenever it was lost.
@@ -107,7 +118,8 @@ class SegmentationClient {
  public:
   using Progress = std::function<void(const SegmentationProgress&)>;
 
-  /// `address` is host:port or unix:path. Does not connect. TLS is not offered: use it on a network that you trust.
+  /// `address` is host:port or unix:path. Does not connect. Throws Error{invalid_argument} for a file that cannot be
+  /// read and for a token that would go over a network in clear.
   explicit SegmentationClient(std::string address, ClientOptions options = {});
   ~SegmentationClient();
   SegmentationClient(const SegmentationClient&) = delete;

@@ -53,9 +53,7 @@ int main(int argc, char** argv) {
   app.fallthrough();
   app.footer(voxd::ctl::exit_code_help);
   voxd::ctl::Shared shared;
-  app.add_option("--address", shared.address, "Server, as host:port or unix:path")
-      ->envname("VOXD_ADDRESS")
-      ->capture_default_str();
+  voxd::ctl::add_shared_options(app, shared);
   voxd::ctl::add_segment_command(app, shared);
   voxd::ctl::add_health_command(app, shared);
   voxd::ctl::add_models_command(app, shared);

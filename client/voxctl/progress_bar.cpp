@@ -11,8 +11,14 @@ namespace {
 
 constexpr const char* erase_line = "\r\033[K";
 
+std::string wait_of(const SegmentationProgress& progress) {
+  if (!std::isfinite(progress.wait_seconds) || progress.wait_seconds < 1) return "";
+  return ", about " + std::to_string(std::lround(std::min(progress.wait_seconds, 1e6))) + " s";
+}
+
 std::string line_of(const SegmentationProgress& progress) {
-  if (progress.stage == "queue") return "queue    " + std::to_string(progress.queue_position) + " ahead";
+  if (progress.stage == "queue")
+    return "queue    " + std::to_string(progress.queue_position) + " ahead" + wait_of(progress);
   constexpr int width = 32;
   const double fraction = std::isfinite(progress.fraction) ? std::clamp(progress.fraction, 0.0, 1.0) : 0.0;
   const auto filled = static_cast<std::size_t>(std::lround(fraction * width));

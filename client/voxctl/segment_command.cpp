@@ -103,7 +103,7 @@ void print_summary(const Arguments& arguments, const std::vector<Output>& output
     (stdout_is_taken ? std::cerr : std::cout) << text_of(summary);
 }
 
-void segment(const Arguments& arguments, const std::string& address) {
+void segment(const Arguments& arguments, const Shared& shared) {
   check_paths(arguments);
   const ImageInput image(arguments.inputs);
   const Interrupt interrupt;  // from here on Ctrl-C leaves neither a call on the server nor a temporary file
@@ -111,7 +111,7 @@ void segment(const Arguments& arguments, const std::string& address) {
   SegmentationOutcome outcome;
   {
     ProgressBar bar(!arguments.quiet);
-    SegmentationClient client(address);
+    SegmentationClient client(shared.address, shared.client_options());
     outcome = client.segment(
         request_of(arguments, image), [&](const SegmentationProgress& progress) { bar.show(progress); },
         interrupt.token());
@@ -144,7 +144,7 @@ void add_segment_command(CLI::App& app, const Shared& shared) {
   command->add_option("--request-id", arguments->request_id, "Shows in the report and in the server's logs");
   command->add_flag("--json", arguments->json, "Print the summary as JSON");
   command->add_flag("--quiet", arguments->quiet, "No progress bar and no summary");
-  command->callback([&shared, arguments] { segment(*arguments, shared.address); });
+  command->callback([&shared, arguments] { segment(*arguments, shared); });
 }
 
 }  // namespace voxd::ctl

@@ -47,7 +47,8 @@ void add_health_command(CLI::App& app, const Shared& shared) {
   CLI::App* command = app.add_subcommand("health", "Says whether the server serves");
   command->add_option("--wait", *wait_s, "Seconds to wait for it")->check(CLI::Range(0.0, 86400.0));
   command->callback([&shared, wait_s] {
-    SegmentationClient(shared.address).health(std::chrono::milliseconds(static_cast<std::int64_t>(*wait_s * 1000)));
+    SegmentationClient(shared.address, shared.client_options())
+        .health(std::chrono::milliseconds(static_cast<std::int64_t>(*wait_s * 1000)));
     std::cout << shared.address << " is serving\n";
   });
 }
@@ -57,7 +58,7 @@ void add_models_command(CLI::App& app, const Shared& shared) {
   CLI::App* command = app.add_subcommand("models", "Lists the server's models");
   command->add_flag("--json", *json, "Print JSON");
   command->callback([&shared, json] {
-    const auto models = SegmentationClient(shared.address).models();
+    const auto models = SegmentationClient(shared.address, shared.client_options()).models();
     *json ? print_json(models) : print_table(models);
   });
 }
@@ -67,7 +68,7 @@ void add_load_command(CLI::App& app, const Shared& shared) {
   CLI::App* command = app.add_subcommand("load", "Brings a model to what the server's repository now has");
   command->add_option("MODEL", *model, "Name of the model")->required();
   command->callback([&shared, model] {
-    SegmentationClient(shared.address).load(*model);
+    SegmentationClient(shared.address, shared.client_options()).load(*model);
     std::cout << *model << " is loaded\n";
   });
 }
@@ -77,7 +78,7 @@ void add_unload_command(CLI::App& app, const Shared& shared) {
   CLI::App* command = app.add_subcommand("unload", "Takes a model out of service until it is loaded again");
   command->add_option("MODEL", *model, "Name of the model")->required();
   command->callback([&shared, model] {
-    SegmentationClient(shared.address).unload(*model);
+    SegmentationClient(shared.address, shared.client_options()).unload(*model);
     std::cout << *model << " is unloaded\n";
   });
 }

@@ -1,11 +1,13 @@
 # venv: tritonclient-new
 """What an operator sees of a running server: metrics and health over HTTP, logs; and what nobody may see there."""
 import gzip
+import hashlib
 import json
 import os
 import re
 import shutil
 import signal
+import subprocess
 import urllib.error
 import urllib.request
 
@@ -64,7 +66,7 @@ def test_nothing_of_the_patient_is_in_logs_errors_or_metrics(start_server, repos
 
     assert segment(image) == 0
     whole = gzip.decompress(image.read_bytes())
-    for name, content in {"cut": whole[:1000], "wide": whole[:40] + b"\x07\x00" + whole[42:],
+    for name, content in {"cut": whole[:1000], "narrow": whole[:42] + b"\xff\xff" + whole[44:],
                           "typed": whole[:70] + b"\xff\x7f" + whole[72:], "noise": b"DOE^JANE" * 100}.items():
         bad = tmp_path / f"DOE_JANE-{name}.nii"
         bad.write_bytes(content)
@@ -111,3 +113,46 @@ def test_a_log_in_json_is_one_object_a_line_and_goes_on_in_a_new_file_after_sigh
     server.process.send_signal(signal.SIGHUP)
     wait_until(lambda: log.exists() and any("again" in line.get("message", "") for line in lines(log)), "a new log begins")
     assert server.log() == "", "all of it goes to the file"
+
+
+def issue(folder, name, ca=None):
+    """NAME.crt and NAME.key in the folder: signed by itself, or by `ca`."""
+    subject = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", f"/CN={name}",
+               "-keyout", folder / f"{name}.key"]
+    signed_by = ["-CA", folder / f"{ca}.crt", "-CAkey", folder / f"{ca}.key"] if ca else []
+    if not ca:
+        subprocess.run(["openssl", "req", "-x509", *subject, "-out", folder / f"{name}.crt"], check=True, capture_output=True)
+        return
+    subprocess.run(["openssl", "req", *subject, "-out", folder / f"{name}.csr"], check=True, capture_output=True)
+    (folder / "names").write_text("subjectAltName=DNS:localhost\n")
+    subprocess.run(["openssl", "x509", "-req", "-in", folder / f"{name}.csr", *signed_by, "-CAcreateserial", "-days", "2",
+                    "-extfile", folder / "names", "-out", folder / f"{name}.crt"], check=True, capture_output=True)
+
+
+def test_voxctl_and_voxd_prove_to_each_other_who_they_are(start_server, repository, tmp_path):
+    for name in ("authority", "server", "gateway"):
+        issue(tmp_path, name, None if name == "authority" else "authority")
+    (tmp_path / "token").write_text("a token\n")
+    (tmp_path / "roles.json").write_text(json.dumps({
+        "subjects": {"gateway": ["infer"]}, "tokens": {hashlib.sha256(b"a token").hexdigest(): ["admin"]}}))
+    socket = tmp_path / "socket"
+    server = start_server(repository=repository, options=[
+        "--tls-cert", tmp_path / "server.crt", "--tls-key", tmp_path / "server.key", "--tls-client-ca", tmp_path / "authority.crt",
+        "--roles", tmp_path / "roles.json", "--model-control", "--address", f"unix:{socket}"], address=f"unix:{socket}")
+    port = (tmp_path / "server-0/port").read_text().split()[0]
+
+    def over_tls(*arguments):
+        return server.voxctl(*arguments, "--address", f"127.0.0.1:{port}", "--tls-ca", tmp_path / "authority.crt",
+                             "--tls-server-name", "localhost")
+
+    mine = ["--tls-cert", tmp_path / "gateway.crt", "--tls-key", tmp_path / "gateway.key"]
+    image = image_of_jane(tmp_path)
+    assert over_tls("segment", image, "--model", "spleen", *mine).returncode == 0
+    assert over_tls("models").returncode == 5, "no certificate, no connection"
+    denied = over_tls("load", "spleen", *mine)
+    assert denied.returncode != 0 and "'admin'" in denied.stderr
+    assert over_tls("load", "spleen", *mine, "--token-file", tmp_path / "token").returncode == 0
+    assert server.voxctl("models").returncode != 0, "a unix socket proves nothing"
+    assert server.voxctl("models", "--token-file", tmp_path / "token").returncode == 0
+    remote = server.voxctl("models", "--token-file", tmp_path / "token", "--address", "192.0.2.1:8001")
+    assert remote.returncode == 2 and "in clear" in remote.stderr

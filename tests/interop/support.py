@@ -27,9 +27,9 @@ def wait_until(condition, what, seconds=60):
 
 
 class Server:
-    """One voxd on a free port of this machine, ready when the constructor returns."""
+    """One voxd on a free port of this machine, ready when the constructor returns. `address`: where to reach it instead, as `options` say."""
 
-    def __init__(self, folder, *models, options=(), repository=ZOO):
+    def __init__(self, folder, *models, options=(), repository=ZOO, address=None):
         self.log_file = folder / "voxd.log"
         port_file = folder / "port"
         port_file.unlink(missing_ok=True)
@@ -43,7 +43,7 @@ class Server:
             wait_until(lambda: port_file.exists() or self.ended(), "voxd names its port", START_S)
             assert not self.ended(), self.log()
             self.port = int(port_file.read_text().split()[0])
-            self.address = f"127.0.0.1:{self.port}"
+            self.address = address or f"127.0.0.1:{self.port}"
             result = self.voxctl("health", "--wait", START_S)
             assert result.returncode == 0, result.stderr + self.log()
         except BaseException:
