@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <thread>
+#include <utility>
 
 #include "gpu_transforms/own_threads.h"
 #include "gpu_transforms/volume/error.h"
@@ -76,4 +77,22 @@ CpuStream& as_cpu_stream(Stream& stream) {
   return *cpu;
 }
 
+namespace parallel {
+
+void enqueue_ranges(Stream& stream, std::int64_t n, std::int64_t work,
+                    std::function<void(std::int64_t, std::int64_t)> body) {
+  constexpr std::int64_t kWorthATask = 16384;
+  constexpr std::int64_t kTasksPerThread = 8;  // enough to even out rows of unequal cost
+  CpuStream& cpu = as_cpu_stream(stream);
+  cpu.enqueue([n, work, body = std::move(body), &cpu] {
+    if (cpu.backend() == Backend::simt) return body(cpu.first_task(n), n);
+    const std::int64_t most = cpu.threads() == 1 ? 1 : kTasksPerThread * cpu.threads();
+    const std::int64_t tasks =
+        std::clamp<std::int64_t>(n / ceil_div(kWorthATask, std::max<std::int64_t>(work, 1)), 1, most);
+    const std::int64_t grain = ceil_div(n, tasks);
+    cpu.run_tasks(ceil_div(n, grain), [&](std::int64_t task) { body(task * grain, std::min(n, (task + 1) * grain)); });
+  });
+}
+
+}  // namespace parallel
 }  // namespace voxd

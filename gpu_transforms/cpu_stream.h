@@ -26,10 +26,10 @@ class CpuStream : public Stream {
   /// when all have run. Rethrows an exception of a task.
   void run_tasks(std::int64_t tasks, const std::function<void(std::int64_t)>& task);
 
- protected:
   /// The first of n tasks that run_tasks runs; tests leave out those before.
   virtual std::int64_t first_task(std::int64_t) const { return 0; }
 
+ protected:
   /// Throws Error{failed_precondition} if this build lacks the backend, Error{invalid_argument} if `threads` is
   /// negative.
   CpuStream(Backend backend, int threads);
@@ -42,5 +42,16 @@ class CpuStream : public Stream {
 
 /// The stream as a CPU stream. Throws Error{internal} for another.
 CpuStream& as_cpu_stream(Stream& stream);
+
+namespace parallel {
+
+inline std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+
+/// Enqueues body(begin, end) for ranges that cover 0..n-1, on a CPU stream's threads. `work` is about how many voxels
+/// one index touches. No template, because there are hundreds of bodies: each costs the compiler one std::function.
+void enqueue_ranges(Stream& stream, std::int64_t n, std::int64_t work,
+                    std::function<void(std::int64_t, std::int64_t)> body);
+
+}  // namespace parallel
 
 }  // namespace voxd

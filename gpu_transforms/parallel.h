@@ -47,27 +47,6 @@ namespace voxd::parallel {
   fail(Code::failed_precondition, "backend ", name_of(stream.backend()), ": not in this build");
 }
 
-inline std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
-
-/// Enqueues body(begin, end) for ranges that cover 0..n-1, on a CPU stream's threads. `work` is about how many voxels
-/// one index touches.
-template <class Body>
-void for_ranges(Stream& stream, std::int64_t n, std::int64_t work, Body body) {
-  constexpr std::int64_t kWorthATask = 16384;
-  constexpr std::int64_t kTasksPerThread = 8;  // enough to even out rows of unequal cost
-#ifdef VOXD_SIMT
-  if (stream.backend() == Backend::simt) return simt_for_range(stream, n, body);
-#endif
-  CpuStream& cpu = as_cpu_stream(stream);
-  cpu.enqueue([n, work, body, &cpu] {
-    const std::int64_t most = cpu.threads() == 1 ? 1 : kTasksPerThread * cpu.threads();
-    const std::int64_t tasks =
-        std::clamp<std::int64_t>(n / ceil_div(kWorthATask, std::max<std::int64_t>(work, 1)), 1, most);
-    const std::int64_t grain = ceil_div(n, tasks);
-    cpu.run_tasks(ceil_div(n, grain), [&](std::int64_t task) { body(task * grain, std::min(n, (task + 1) * grain)); });
-  });
-}
-
 /// At least `bytes` bytes, 64-byte aligned, that belong to the calling thread until its next call. Grows, and stays
 /// with the thread.
 inline std::byte* thread_scratch(std::size_t bytes) {
@@ -92,7 +71,7 @@ void for_each_row(Stream& stream, std::int64_t rows, std::int32_t nz, F f) {
   if (stream.backend() == Backend::simt) return simt_for_each_row(stream, rows, nz, f);
 #endif
   if (!stream.is_cuda())
-    return for_ranges(stream, rows, nz, [f, nz](std::int64_t begin, std::int64_t end) {
+    return enqueue_ranges(stream, rows, nz, [f, nz](std::int64_t begin, std::int64_t end) {
       for (std::int64_t r = begin; r < end; ++r) {
         const auto row = f.row(r);
         VOXD_INDEPENDENT
@@ -115,7 +94,7 @@ void for_each_team(Stream& stream, std::int64_t rows, std::int64_t work, std::si
   if (stream.backend() == Backend::simt) return simt_for_each_team(stream, rows, scratch_bytes, f);
 #endif
   if (!stream.is_cuda())
-    return for_ranges(stream, rows, work, [f, scratch_bytes](std::int64_t begin, std::int64_t end) {
+    return enqueue_ranges(stream, rows, work, [f, scratch_bytes](std::int64_t begin, std::int64_t end) {
       const OneThreadTeam team(thread_scratch(scratch_bytes));
       for (std::int64_t r = begin; r < end; ++r) f(team, r);
     });
@@ -131,7 +110,7 @@ template <class F>
 void for_each_index(Stream& stream, std::int64_t n, std::int64_t work, F f) {
   if (n <= 0) return;
   if (!stream.is_cuda())
-    return for_ranges(stream, n, work, [f](std::int64_t begin, std::int64_t end) {
+    return enqueue_ranges(stream, n, work, [f](std::int64_t begin, std::int64_t end) {
       for (std::int64_t i = begin; i < end; ++i) f(i);
     });
 #ifdef __CUDACC__
@@ -170,7 +149,7 @@ template <class In, class Out, class F>
 void transform(Stream& stream, const In* in, std::int64_t n, Out* out, F f) {
   if (n <= 0) return;
   if (is_by_ranges(stream))
-    return for_ranges(stream, n, 1, [=](std::int64_t begin, std::int64_t end) {
+    return enqueue_ranges(stream, n, 1, [=](std::int64_t begin, std::int64_t end) {
       thrust::transform(thrust::cpp::par, in + begin, in + end, out + begin, f);
     });
   with_policy(stream, [=](const auto& policy) { thrust::transform(policy, in, in + n, out, f); });
@@ -181,7 +160,7 @@ template <class A, class B, class Out, class F>
 void transform(Stream& stream, const A* a, const B* b, std::int64_t n, Out* out, F f) {
   if (n <= 0) return;
   if (is_by_ranges(stream))
-    return for_ranges(stream, n, 1, [=](std::int64_t begin, std::int64_t end) {
+    return enqueue_ranges(stream, n, 1, [=](std::int64_t begin, std::int64_t end) {
       thrust::transform(thrust::cpp::par, a + begin, a + end, b + begin, out + begin, f);
     });
   with_policy(stream, [=](const auto& policy) { thrust::transform(policy, a, a + n, b, out, f); });
@@ -210,7 +189,7 @@ void reduce_each_row(Stream& stream, std::int64_t rows, std::int64_t work, F f, 
   using Value = typename F::Value;
   if (rows <= 0) return;
   if (!stream.is_cuda())
-    return for_ranges(stream, rows, work, [f, out](std::int64_t begin, std::int64_t end) {
+    return enqueue_ranges(stream, rows, work, [f, out](std::int64_t begin, std::int64_t end) {
       for (std::int64_t r = begin; r < end; ++r) {
         const auto row = f.row(r);
         const std::int32_t n = row.size();

@@ -77,46 +77,36 @@ class SimtStream : public ImmediateStream {
   explicit SimtStream(const SimtOptions& options) : ImmediateStream(Backend::simt, 1), options_(options) {}
 
   const SimtOptions& options() const { return options_; }
-  std::int64_t first_row(std::int64_t rows) const { return first_task(rows); }
   /// Runs `body` for each of the rows on all lanes of a team, in shuffled order; part of the stream's work.
   void run_teams(std::int64_t rows, std::size_t scratch_bytes,
                  const std::function<void(const SimtTeam&, std::int64_t)>& body);
 
- private:
   std::int64_t first_task(std::int64_t tasks) const override {
     return options_.last_rows > 0 ? std::max<std::int64_t>(0, tasks - options_.last_rows) : 0;
   }
 
+ private:
   const SimtOptions options_;
 };
 
-SimtStream& as_simt_stream(Stream& stream);
+/// Enqueues body(row, lanes) for the rows that the stream runs, the last one first.
+void enqueue_simt_rows(Stream& stream, std::int64_t rows, std::function<void(std::int64_t, std::int32_t)> body);
+/// Enqueues body(team, row) on every lane of every team.
+void enqueue_simt_teams(Stream& stream, std::int64_t rows, std::size_t scratch_bytes,
+                        std::function<void(const SimtTeam&, std::int64_t)> body);
 
 template <class F>
 void simt_for_each_row(Stream& stream, std::int64_t rows, std::int32_t nz, F f) {
-  SimtStream& simt = as_simt_stream(stream);
-  simt.enqueue([=, &simt] {
-    const std::int32_t lanes = simt.options().lanes;
-    for (std::int64_t r = rows - 1; r >= simt.first_row(rows); --r) {
-      const auto row = f.row(r);
-      for (std::int32_t lane = 0; lane < lanes; ++lane)
-        for (std::int32_t z = lane; z < nz; z += lanes) row(z);
-    }
+  enqueue_simt_rows(stream, rows, [f, nz](std::int64_t r, std::int32_t lanes) {
+    const auto row = f.row(r);
+    for (std::int32_t lane = 0; lane < lanes; ++lane)
+      for (std::int32_t z = lane; z < nz; z += lanes) row(z);
   });
 }
 
 template <class F>
 void simt_for_each_team(Stream& stream, std::int64_t rows, std::size_t scratch_bytes, F f) {
-  SimtStream& simt = as_simt_stream(stream);
-  simt.enqueue(
-      [=, &simt] { simt.run_teams(rows, scratch_bytes, [&f](const SimtTeam& team, std::int64_t r) { f(team, r); }); });
-}
-
-/// body(begin, end) for the elements that the stream runs.
-template <class Body>
-void simt_for_range(Stream& stream, std::int64_t n, Body body) {
-  SimtStream& simt = as_simt_stream(stream);
-  simt.enqueue([=, &simt] { body(simt.first_row(n), n); });
+  enqueue_simt_teams(stream, rows, scratch_bytes, [f](const SimtTeam& team, std::int64_t r) { f(team, r); });
 }
 
 }  // namespace voxd::parallel

@@ -6,6 +6,7 @@
 #include <numeric>
 #include <random>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "gpu_transforms/parallel_simt.h"
@@ -121,11 +122,17 @@ class TeamRunner {
   std::vector<std::jthread> lanes_;  // last: they are joined before the rest goes
 };
 
+SimtStream& as_simt_stream(Stream& stream) {
+  auto* simt = dynamic_cast<SimtStream*>(&stream);
+  if (simt == nullptr) fail(Code::internal, "stream of backend ", name_of(stream.backend()), " used as a simt stream");
+  return *simt;
+}
+
 }  // namespace
 
 void SimtStream::run_teams(std::int64_t rows, std::size_t scratch_bytes,
                            const std::function<void(const SimtTeam&, std::int64_t)>& body) {
-  const std::int64_t first = first_row(rows);
+  const std::int64_t first = first_task(rows);
   std::vector<std::int64_t> order(static_cast<std::size_t>(rows - first));
   std::iota(order.begin(), order.end(), first);
   std::shuffle(order.begin(), order.end(), std::mt19937_64(options_.seed));
@@ -136,10 +143,17 @@ void SimtStream::run_teams(std::int64_t rows, std::size_t scratch_bytes,
   for (std::size_t team = 0; team < teams; ++team) runners[team]->start(order, team, teams, body);
 }
 
-SimtStream& as_simt_stream(Stream& stream) {
-  auto* simt = dynamic_cast<SimtStream*>(&stream);
-  if (simt == nullptr) fail(Code::internal, "stream of backend ", name_of(stream.backend()), " used as a simt stream");
-  return *simt;
+void enqueue_simt_rows(Stream& stream, std::int64_t rows, std::function<void(std::int64_t, std::int32_t)> body) {
+  SimtStream& simt = as_simt_stream(stream);
+  simt.enqueue([rows, body = std::move(body), &simt] {
+    for (std::int64_t r = rows - 1; r >= simt.first_task(rows); --r) body(r, simt.options().lanes);
+  });
+}
+
+void enqueue_simt_teams(Stream& stream, std::int64_t rows, std::size_t scratch_bytes,
+                        std::function<void(const SimtTeam&, std::int64_t)> body) {
+  SimtStream& simt = as_simt_stream(stream);
+  simt.enqueue([=, body = std::move(body), &simt] { simt.run_teams(rows, scratch_bytes, body); });
 }
 
 }  // namespace parallel
