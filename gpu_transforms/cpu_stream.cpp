@@ -19,14 +19,12 @@ namespace voxd {
 struct CpuStream::Arena {
   explicit Arena(int) { fail(Code::failed_precondition, "backend tbb: this build runs on its own threads instead"); }
   int threads() const { return 1; }
-  void execute(const std::function<void()>& work) { work(); }
   void run_tasks(std::int64_t, const std::function<void(std::int64_t)>&) {}
 };
 #else
 struct CpuStream::Arena {
   explicit Arena(int threads) : arena(threads == 0 ? tbb::task_arena::automatic : threads) {}
   int threads() const { return arena.max_concurrency(); }
-  void execute(const std::function<void()>& work) { arena.execute(work); }
   void run_tasks(std::int64_t tasks, const std::function<void(std::int64_t)>& task) {
     arena.execute([&] { tbb::parallel_for(std::int64_t{0}, tasks, task); });
   }
@@ -49,14 +47,6 @@ CpuStream::CpuStream(Backend backend, int threads) : Stream(backend) {
 CpuStream::~CpuStream() = default;
 
 int CpuStream::threads() const { return threads_; }
-
-void CpuStream::run_in_arena(const std::function<void()>& work) {
-  if (arena_) {
-    arena_->execute(work);
-  } else {
-    work();
-  }
-}
 
 void CpuStream::run_tasks(std::int64_t tasks, const std::function<void(std::int64_t)>& task) {
   if (arena_) {

@@ -18,10 +18,6 @@ class CpuStream : public Stream {
   /// How many threads the work may use, the caller's included; 1 on a serial stream.
   int threads() const;
 
-  /// Runs `work` on this thread so that TBB algorithms in it use the stream's threads only (Backend::tbb); elsewhere
-  /// just runs it.
-  void run_in_arena(const std::function<void()>& work);
-
   /// Runs task(0) ... task(tasks - 1) on the stream's threads, in any order (in index order when serial), and returns
   /// when all have run. Rethrows an exception of a task.
   void run_tasks(std::int64_t tasks, const std::function<void(std::int64_t)>& task);

@@ -1,19 +1,11 @@
 #pragma once
 
-#include <thrust/execution_policy.h>
-#include <thrust/scan.h>
-#include <thrust/system/cpp/execution_policy.h>
-#include <thrust/transform.h>
-
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <utility>
+#include <numeric>
 #include <vector>
-#ifndef VOXD_OWN_THREADS
-#include <thrust/system/tbb/execution_policy.h>
-#endif
 
 #include "gpu_transforms/backend.h"
 #include "gpu_transforms/cpu_stream.h"
@@ -33,7 +25,7 @@
 // it. What runs must be a function object (no lambda) that holds values and device pointers only. A verb given no rows
 // or no elements enqueues nothing.
 //
-//   transform       out[i] = f(in[i]), out[i] = f(a[i], b[i]): pointwise, by Thrust
+//   transform       out[i] = f(in[i]), out[i] = f(a[i], b[i]): pointwise
 //   for_each_row    auto row = f.row(r); row(z) for every z: work that depends on x and y is done once per row, the z
 //   loop vectorises for_each_team   f(team, r): a row whose lanes share scratch memory; team.each(n, g) runs g(0..n-1),
 //   team.sync() stands between what some lanes
@@ -122,48 +114,34 @@ void for_each_index(Stream& stream, std::int64_t n, std::int64_t work, F f) {
 
 // ---- pointwise ----
 
-/// Calls `algorithm(policy)` with Thrust's policy for the backend, as work of the stream (CPU) or at once with the
-/// stream's policy (CUDA). Cuts nothing: on threads of our own it runs on one of them.
-template <class Algorithm>
-void with_policy(Stream& stream, Algorithm algorithm) {
-#ifdef __CUDACC__
-  if (stream.is_cuda()) {
-    return algorithm(thrust::cuda::par_nosync.on(cuda_stream_of(stream)));
-  }
-#endif
-  CpuStream& cpu = as_cpu_stream(stream);
-#ifndef VOXD_OWN_THREADS
-  if (stream.backend() == Backend::tbb)
-    return cpu.enqueue([algorithm, &cpu] { cpu.run_in_arena([&] { algorithm(thrust::tbb::par); }); });
-#endif
-  cpu.enqueue([algorithm] { algorithm(thrust::cpp::par); });
-}
-
-/// Backends that Thrust does not know.
-inline bool is_by_ranges(const Stream& stream) {
-  return stream.backend() == Backend::own_threads || stream.backend() == Backend::simt;
-}
-
 /// out[i] = f(in[i]). `out` may be `in`.
 template <class In, class Out, class F>
 void transform(Stream& stream, const In* in, std::int64_t n, Out* out, F f) {
   if (n <= 0) return;
-  if (is_by_ranges(stream))
+  if (!stream.is_cuda())
     return enqueue_ranges(stream, n, 1, [=](std::int64_t begin, std::int64_t end) {
-      thrust::transform(thrust::cpp::par, in + begin, in + end, out + begin, f);
+      std::transform(in + begin, in + end, out + begin, f);
     });
-  with_policy(stream, [=](const auto& policy) { thrust::transform(policy, in, in + n, out, f); });
+#ifdef __CUDACC__
+  thrust::transform(thrust::cuda::par_nosync.on(cuda_stream_of(stream)), in, in + n, out, f);
+#else
+  no_such_backend(stream);
+#endif
 }
 
 /// out[i] = f(a[i], b[i]).
 template <class A, class B, class Out, class F>
 void transform(Stream& stream, const A* a, const B* b, std::int64_t n, Out* out, F f) {
   if (n <= 0) return;
-  if (is_by_ranges(stream))
+  if (!stream.is_cuda())
     return enqueue_ranges(stream, n, 1, [=](std::int64_t begin, std::int64_t end) {
-      thrust::transform(thrust::cpp::par, a + begin, a + end, b + begin, out + begin, f);
+      std::transform(a + begin, a + end, b + begin, out + begin, f);
     });
-  with_policy(stream, [=](const auto& policy) { thrust::transform(policy, a, a + n, b, out, f); });
+#ifdef __CUDACC__
+  thrust::transform(thrust::cuda::par_nosync.on(cuda_stream_of(stream)), a, a + n, b, out, f);
+#else
+  no_such_backend(stream);
+#endif
 }
 
 template <class T>
@@ -268,19 +246,18 @@ void reduce_rows(Workspace& workspace, std::int64_t rows, std::int64_t work, F f
 
 // ---- scan, transfers ----
 
-/// out[i] = in[0] + ... + in[i - 1]. `out` may be `in`.
+/// out[i] = in[0] + ... + in[i - 1]. `out` may be `in`. On the CPU one thread does it: for a value per row.
 template <class T>
 void exclusive_scan(Workspace& workspace, const T* in, std::int64_t n, T* out) {
   if (n <= 0) return;
   Stream& stream = workspace.stream();
+  if (!stream.is_cuda()) return as_cpu_stream(stream).enqueue([=] { std::exclusive_scan(in, in + n, out, T{0}); });
 #ifdef __CUDACC__
-  if (stream.is_cuda()) {
-    WorkspaceAllocator allocator(workspace);
-    thrust::exclusive_scan(thrust::cuda::par_nosync(allocator).on(cuda_stream_of(stream)), in, in + n, out, T{0});
-    return;
-  }
+  WorkspaceAllocator allocator(workspace);
+  thrust::exclusive_scan(thrust::cuda::par_nosync(allocator).on(cuda_stream_of(stream)), in, in + n, out, T{0});
+#else
+  no_such_backend(stream);
 #endif
-  with_policy(stream, [=](const auto& policy) { thrust::exclusive_scan(policy, in, in + n, out, T{0}); });
 }
 
 /// `n` values from the device, after all that was enqueued. Synchronizes.

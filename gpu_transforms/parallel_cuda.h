@@ -1,6 +1,9 @@
 #pragma once
 
+#include <thrust/execution_policy.h>
+#include <thrust/scan.h>
 #include <thrust/system/cuda/execution_policy.h>
+#include <thrust/transform.h>
 
 #include <cstddef>
 #include <cstdint>

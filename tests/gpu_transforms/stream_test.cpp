@@ -206,17 +206,6 @@ TEST_CASE("a CPU stream never uses more threads than it was given", "[stream]") 
   REQUIRE(most <= cpu.threads());
 }
 
-TEST_CASE("run_in_arena runs its work before it returns, and lets its exception through", "[stream]") {
-  const auto kind = GENERATE(from_range(cpu_streams()));
-  CAPTURE(kind);
-  const auto stream = kind.make();
-  CpuStream& cpu = as_cpu_stream(*stream);
-  bool ran = false;
-  cpu.run_in_arena([&] { ran = true; });
-  REQUIRE(ran);
-  REQUIRE_THROWS_WITH(cpu.run_in_arena([] { throw std::runtime_error("inside"); }), "inside");
-}
-
 TEST_CASE("a CPU stream refuses a negative number of threads and CUDA as its backend", "[stream]") {
   REQUIRE_THROWS_WITH(make_cpu_stream(Backend::serial, -1), Catch::Contains("threads: -1"));
   REQUIRE_THROWS_AS(make_cpu_stream(Backend::cuda), Error);
