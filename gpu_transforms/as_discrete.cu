@@ -1,3 +1,5 @@
+#include <cmath>
+
 #include "gpu_transforms/flat_rows.h"
 #include "gpu_transforms/labels.h"
 

@@ -1,3 +1,4 @@
+#include <cmath>
 #include <limits>
 
 #include "gpu_transforms/parallel.h"
