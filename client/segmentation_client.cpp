@@ -38,7 +38,8 @@ ServedModel plain(const v1::ModelInfo& model) {
           model.reason(),
           model.description(),
           model.task(),
-          {model.input_channels().begin(), model.input_channels().end()}};
+          {model.input_channels().begin(), model.input_channels().end()},
+          model.has_probabilities()};
 }
 
 }  // namespace

@@ -93,6 +93,7 @@ struct ServedModel {
   std::string reason;  ///< why it is not ready
   std::string description, task;
   std::vector<std::string> input_channels;  ///< names of the image's channels, in order; may be empty
+  bool has_probabilities = false;           ///< whether SegmentationInput::probabilities can be asked for
 };
 
 /// How a client proves who it is, and the server to it. Files are PEM and are read once.

@@ -21,7 +21,8 @@ void print_table(const std::vector<ServedModel>& models) {
   for (const ServedModel& model : models) {
     std::cout << model.name << "  version " << model.version << "  ";
     if (model.ready)
-      std::cout << "ready  " << model.task << channels_of(model) << '\n';
+      std::cout << "ready  " << model.task << channels_of(model)
+                << (model.has_probabilities ? "  probabilities\n" : "\n");
     else
       std::cout << "not ready: " << model.reason << '\n';
   }
@@ -36,6 +37,7 @@ void print_json(const std::vector<ServedModel>& models) {
                     {"reason", model.reason},
                     {"task", model.task},
                     {"input_channels", model.input_channels},
+                    {"has_probabilities", model.has_probabilities},
                     {"description", model.description}});
   std::cout << list.dump(2) << '\n';
 }

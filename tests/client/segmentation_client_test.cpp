@@ -121,6 +121,7 @@ TEST_CASE("models are listed with why one is not ready", "[client]") {
   ready.set_version("1");
   ready.set_ready(true);
   ready.set_task("brain extraction");
+  ready.set_has_probabilities(true);
   broken.set_name("spleen");
   broken.set_reason("configs/inference.json: no such file");
   server.models = {ready, broken};
@@ -132,6 +133,8 @@ TEST_CASE("models are listed with why one is not ready", "[client]") {
   CHECK(models[0].version == "1");
   CHECK(models[0].ready);
   CHECK(models[0].task == "brain extraction");
+  CHECK(models[0].has_probabilities);
+  CHECK_FALSE(models[1].has_probabilities);
   CHECK_FALSE(models[1].ready);
   CHECK(models[1].reason == "configs/inference.json: no such file");
 }

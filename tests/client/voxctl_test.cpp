@@ -42,13 +42,20 @@ TEST_CASE("models lists what the server has, for people and for programs", "[vox
   broken.set_name("spleen");
   broken.set_version("2");
   broken.set_reason("no network");
-  bench.server.models = {ready, broken};
+  v1::ModelInfo soft = ready;
+  soft.set_name("tumour");
+  soft.set_has_probabilities(true);
+  bench.server.models = {ready, broken, soft};
   const Ended text = voxctl({"models", "--address", bench.server.address()});
-  CHECK(text.out == "brain  version 1  ready  brain extraction\nspleen  version 2  not ready: no network\n");
+  CHECK(text.out ==
+        "brain  version 1  ready  brain extraction\nspleen  version 2  not ready: no network\n"
+        "tumour  version 1  ready  brain extraction  probabilities\n");
   const auto list = nlohmann::json::parse(voxctl({"models", "--json", "--address", bench.server.address()}).out);
-  REQUIRE(list.size() == 2);
+  REQUIRE(list.size() == 3);
   CHECK(list[0]["name"] == "brain");
   CHECK(list[0]["ready"] == true);
+  CHECK(list[0]["has_probabilities"] == false);
+  CHECK(list[2]["has_probabilities"] == true);
   CHECK(list[1]["reason"] == "no network");
 }
 
