@@ -17,8 +17,8 @@ thread_local std::shared_ptr<TorchMemoryMeter::Counters> current_counters;
 
 /// Stands in front of a tensor's memory, at the start of the buffer that both lie in: libtorch gives back the address
 /// of the memory and nothing else.
-struct alignas(alignment) Block {
-  explicit Block(HostBuffer memory)
+struct alignas(alignment) HostBlock {
+  explicit HostBlock(HostBuffer memory)
       : buffer(std::move(memory)), bytes(static_cast<std::int64_t>(buffer.size())), counters(current_counters) {
     if (!counters) return;
     const std::int64_t now = counters->in_use += bytes;
@@ -26,10 +26,10 @@ struct alignas(alignment) Block {
     while (now > peak && !counters->peak.compare_exchange_weak(peak, now)) {
     }
   }
-  ~Block() {
+  ~HostBlock() {
     if (counters) counters->in_use -= bytes;
   }
-  Block(const Block&) = delete;
+  HostBlock(const HostBlock&) = delete;
 
   HostBuffer buffer;
   const std::int64_t bytes;
@@ -38,10 +38,10 @@ struct alignas(alignment) Block {
 
 void release_memory(void* memory) {
   if (!memory) return;
-  auto* block = reinterpret_cast<Block*>(static_cast<std::byte*>(memory) - sizeof(Block));
+  auto* block = reinterpret_cast<HostBlock*>(static_cast<std::byte*>(memory) - sizeof(HostBlock));
   // The buffer that the block lies in must outlive it.
   const HostBuffer buffer = std::move(block->buffer);
-  block->~Block();
+  block->~HostBlock();
 }
 
 }  // namespace
@@ -55,11 +55,11 @@ TorchCpuAllocator::TorchCpuAllocator() : pool_(cpu_allocator(), {}) {}
 c10::DataPtr TorchCpuAllocator::allocate(std::size_t bytes) {
   const c10::Device cpu(c10::DeviceType::CPU);
   if (bytes == 0) return {nullptr, nullptr, &release_memory, cpu};
-  const auto whole = static_cast<std::size_t>(checked_sum(static_cast<std::int64_t>(bytes), sizeof(Block), "tensor"));
+  const auto whole = static_cast<std::size_t>(checked_sum(static_cast<std::int64_t>(bytes), sizeof(HostBlock), "tensor"));
   HostBuffer buffer = bytes < pooled_from ? allocate_host(whole) : pool_.allocate_host_buffer(whole);
   std::byte* start = buffer.data();
-  new (start) Block(std::move(buffer));
-  return {start + sizeof(Block), start + sizeof(Block), &release_memory, cpu};
+  new (start) HostBlock(std::move(buffer));
+  return {start + sizeof(HostBlock), start + sizeof(HostBlock), &release_memory, cpu};
 }
 
 // Some kernels ask for plain memory without its owner, which this allows them.
