@@ -74,6 +74,12 @@ void drop_voxels(Dictionary& dictionary, const std::set<std::string>& keys) {
     if (const auto item = dictionary.items.find(key); item != dictionary.items.end()) item->second.volume = {};
 }
 
+std::optional<Box> first_crop(const SpatialTrace& trace) {
+  for (const AppliedTransform& step : trace)
+    if (const auto* crop = std::get_if<AppliedCrop>(&step)) return crop->box;
+  return std::nullopt;
+}
+
 class BundlePipeline final : public Pipeline {
  public:
   BundlePipeline(Bundle bundle, std::shared_ptr<const Network> network)
@@ -108,6 +114,7 @@ class BundlePipeline final : public Pipeline {
       if (stack) context.stream().synchronize();
     }
     apply(bundle_.pre, 0, spent_pre_, Stage::pre, dictionary, context);
+    result.crop = first_crop(dictionary.at(bundle_.network_key).trace);
     clock.finish(Stage::pre);
 
     start_stage(Stage::network, context);

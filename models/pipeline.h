@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "gpu_transforms/job_context.h"
+#include "gpu_transforms/pad.h"
 #include "gpu_transforms/volume/host_volume.h"
 #include "models/network.h"
 
@@ -64,6 +65,8 @@ struct PipelineResult {
   std::vector<PipelineOutput> outputs;
   std::array<double, kStages> stage_ms{};              ///< pre, network and post are filled in
   std::int64_t peak_bytes = 0;                         ///< of the workspace
+  std::optional<Box> crop;                             ///< the part of the network's image that the chain's first crop
+                                                       ///< kept, in voxels of the grid that it met; empty: no crop
   std::optional<HostVolume> contour;                   ///< made for Extras::contour
   std::map<int, std::int64_t> components;              ///< by label, of 26 neighbours, for Extras::components
   std::optional<HostVolume> probabilities;             ///< made for Extras::probabilities: float32, a channel per class

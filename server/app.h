@@ -71,6 +71,7 @@ class App {
   StallGuard stalls_;
   MemoryBudget host_budget_;
   const std::unique_ptr<MemoryBudget> device_budget_;  // null: the host's
+  SharedMemory shared_memory_;
   Admission admission_;
   JobQueue queue_;
   Workers workers_;

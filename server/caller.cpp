@@ -5,9 +5,11 @@
 
 #include <algorithm>
 #include <optional>
+#include <span>
 #include <string_view>
 
 #include "gpu_transforms/volume/error.h"
+#include "models/sha256.h"
 
 namespace voxd {
 namespace {
@@ -56,6 +58,13 @@ std::vector<std::string> subjects_of(const grpc::CallbackServerContext& context)
 std::string token_of(const grpc::CallbackServerContext& context) {
   const std::string value = metadata(context, kAuthorizationKey).value_or("");
   return value.starts_with(kBearer) ? value.substr(kBearer.size()) : std::string();
+}
+
+std::string identity_of(const grpc::CallbackServerContext& context) {
+  if (const std::vector<std::string> subjects = subjects_of(context); !subjects.empty())
+    return "certificate " + subjects[0];
+  const std::string token = token_of(context);
+  return token.empty() ? token : "token " + Sha256().add(std::as_bytes(std::span(token))).hex();
 }
 
 std::string host_of_peer(const std::string& peer) {

@@ -19,6 +19,9 @@ std::vector<std::string> subjects_of(const grpc::CallbackServerContext& context)
 /// What stands after "Bearer " in the metadata `authorization`; empty if there is no such.
 std::string token_of(const grpc::CallbackServerContext& context);
 
+/// Who the caller has shown to be: "certificate NAME" or "token SHA-256"; empty if neither.
+std::string identity_of(const grpc::CallbackServerContext& context);
+
 /// "ipv4:192.0.2.7:50710" -> "192.0.2.7", "unix:..." -> "unix".
 std::string host_of_peer(const std::string& peer);
 

@@ -3,14 +3,12 @@
 #include <algorithm>
 #include <charconv>
 #include <utility>
-#include <vector>
 
 #include "server/caller.h"
 #include "server/errors.h"
 #include "server/grpc_status.h"
+#include "server/infer_message.h"
 #include "server/infer_reply.h"
-#include "server/infer_request.h"
-#include "server/printable.h"
 
 namespace voxd {
 namespace {
@@ -36,21 +34,6 @@ std::chrono::duration<double> time_for(std::int64_t bytes) {
   return std::chrono::duration<double>(static_cast<double>(bytes) / kSlowestBytesPerSecond);
 }
 
-struct Message {
-  std::vector<grpc::Slice> slices;
-  std::vector<std::span<const std::byte>> pieces;
-};
-
-// The slices are shared, not copied.
-std::shared_ptr<const Message> pieces_of(grpc::ByteBuffer& buffer) {
-  const auto message = std::make_shared<Message>();
-  if (!buffer.Dump(&message->slices).ok()) fail(Code::internal, "request: cannot be read from the transport");
-  buffer.Clear();
-  for (const grpc::Slice& slice : message->slices)
-    message->pieces.emplace_back(reinterpret_cast<const std::byte*>(slice.begin()), slice.size());
-  return message;
-}
-
 }  // namespace
 
 InferCall* InferCall::start(grpc::GenericCallbackServerContext& context, Serving& serving) {
@@ -68,17 +51,18 @@ InferCall* InferCall::start(grpc::GenericCallbackServerContext& context, Serving
 }
 
 InferCall::InferCall(grpc::GenericCallbackServerContext& context, Serving& serving)
-    : context_(context), serving_(serving), deadline_(deadline_of(context)) {
+    : context_(context), serving_(serving) {
   record_.rpc = "ModelInfer";
 }
 
 void InferCall::admit() {
   record_.trace = trace_of(context_);
   serving_.authorisation.require(context_, "ModelInfer");
-  traits_.client = client_of(context_);
-  traits_.deadline = deadline_;
+  JobTraits traits;
+  traits.client = client_of(context_);
+  traits.deadline = deadline_of(context_);
   ticket_ =
-      serving_.admit(traits_, announced_bytes(context_, serving_.limits.max_image_bytes) + RequestLimits::header_bytes);
+      serving_.admit(traits, announced_bytes(context_, serving_.limits.max_image_bytes) + RequestLimits::header_bytes);
 }
 
 void InferCall::OnReadDone(bool ok) {
@@ -92,36 +76,16 @@ void InferCall::OnReadDone(bool ok) {
 }
 
 void InferCall::submit() {
-  const std::int64_t message_bytes = static_cast<std::int64_t>(message_.Length());
-  const std::shared_ptr<const Message> message = pieces_of(message_);
-  ParsedInfer parsed = parse_infer(message->pieces, message);
+  const InferOrigin origin = origin_of(context_, message_);
+  ParsedInfer parsed = parse_infer(message_);
+  std::shared_ptr<TensorJob> job;
   {
     const std::lock_guard lock(mutex_);
-    record_.id = parsed.request.id();
-    record_.bytes_in = message_bytes;
-  }
-  if (message_bytes > ticket_.bytes())
-    fail(Code::invalid_argument, "request: ", message_bytes, " bytes came, at most ", ticket_.bytes(),
-         " were announced");
-  ticket_.shrink_to(message_bytes);
-  std::shared_ptr<const Model> model = serving_.find_model(parsed.request.model_name(), parsed.request.model_version());
-  {
-    const std::lock_guard lock(mutex_);
-    record_.model = model->name;
-    record_.version = model->version;
-  }
-  if (const auto timeout = check_parameters(parsed.request); timeout && (!deadline_ || *timeout < *deadline_))
-    deadline_ = timeout;
-  check_deadline(deadline_);
-  traits_ = serving_.traits_of(*model, traits_.client, message_bytes);
-  traits_.deadline = deadline_;
-  TensorRequest request = tensor_request(std::move(parsed), std::move(model));
-  request.request_id = record_.id;
-  request.trace = record_.trace;
-  const auto job = std::make_shared<TensorJob>(std::move(request), shared_from_this(), serving_.records);
-  static_cast<JobTraits&>(*job) = traits_;
-  {
-    const std::lock_guard lock(mutex_);
+    job = make_infer_job(std::move(parsed), origin, serving_, shared_from_this(), record_);
+    if (job->bytes > ticket_.bytes())
+      fail(Code::invalid_argument, "request: ", job->bytes, " bytes came, at most ", ticket_.bytes(),
+           " were announced");
+    ticket_.shrink_to(job->bytes);
     if (cancelled_) fail(Code::cancelled, "cancelled by the caller");
     job_ = job;
   }
@@ -145,7 +109,7 @@ void InferCall::on_progress(const JobProgress& progress) noexcept {
 
 void InferCall::on_done(TensorResult result) noexcept {
   try {
-    reply_ = infer_reply(result, record_.model, record_.version, record_.id);
+    reply_ = infer_reply(result, {record_.model, record_.version, record_.id});
   } catch (...) {
     finish(current_error());
     return;
@@ -156,8 +120,8 @@ void InferCall::on_done(TensorResult result) noexcept {
   finished_ = true;
   record_.stage = "send";
   record_.stage_ms = result.stage_ms;
-  record_.bytes_out = static_cast<std::int64_t>(reply_.Length());
-  watch_->feed(time_for(record_.bytes_out));
+  record_.bytes_out = static_cast<std::int64_t>(reply_.Length()) + shared_bytes(result);
+  watch_->feed(time_for(static_cast<std::int64_t>(reply_.Length())));
   StartWriteAndFinish(&reply_, {}, grpc::Status::OK);
 }
 

@@ -7,9 +7,7 @@
 #include <mutex>
 #include <optional>
 
-#include "server/request_log.h"
-#include "server/serving.h"
-#include "server/tensor_job.h"
+#include "server/infer_job.h"
 
 namespace voxd {
 
@@ -42,9 +40,7 @@ class InferCall final : public grpc::ServerGenericBidiReactor,
 
   grpc::GenericCallbackServerContext& context_;  // until OnDone
   Serving& serving_;                             // until OnDone
-  std::optional<Clock::time_point> deadline_;
   std::shared_ptr<InferCall> self_;
-  JobTraits traits_;
   Admission::Ticket ticket_;
   std::unique_ptr<StallGuard::Watch> watch_;
   grpc::ByteBuffer message_, reply_;

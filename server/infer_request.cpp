@@ -14,7 +14,6 @@ namespace {
 
 using inference::ModelInferRequest;
 using Shape = std::vector<std::int64_t>;
-using Parameters = google::protobuf::Map<std::string, inference::InferParameter>;
 
 constexpr std::int64_t kMaxAxis = 65535;
 constexpr int kSpatialAxes = 3;
@@ -24,14 +23,6 @@ std::string text_of(const Shape& shape) {
   for (std::size_t i = 0; i < shape.size(); ++i) text << (i ? "," : "[") << shape[i];
   text << ']';
   return text.str();
-}
-
-void refuse_shared_memory(const Parameters& parameters, const char* kind, const std::string& name) {
-  for (const auto& [key, value] : parameters) {
-    if (key.rfind("shared_memory_", 0) == 0)
-      fail(Code::unimplemented, "Client shared memory is disabled: ", kind, " '", printable(name), "' asks for it");
-    fail(Code::invalid_argument, "parameter '", printable(key), "' of ", kind, " '", printable(name), "' is not known");
-  }
 }
 
 const ModelInferRequest::InferInputTensor& input_named(const ModelInferRequest& request, const std::string& name,
@@ -75,21 +66,28 @@ void check_input_names(const ModelInferRequest& request, const std::vector<Tenso
     if (!is_known)
       fail(Code::invalid_argument, "unexpected inference input '", printable(input.name()), "' for model '",
            description.name, "'");
-    refuse_shared_memory(input.parameters(), "input", input.name());
   }
 }
 
-void check_shape(const TensorDescription& declared, const Shape& shape, const std::string& model) {
+// A batch of one, which clients of models with a batch axis send, is the volume itself.
+Shape without_batch(const TensorDescription& declared, Shape shape) {
+  if (shape.size() == declared.shape.size() + 1 && shape.front() == 1) shape.erase(shape.begin());
+  return shape;
+}
+
+Shape checked_shape(const TensorDescription& declared, const Shape& sent, const std::string& model) {
+  const Shape shape = without_batch(declared, sent);
   bool fits = shape.size() == declared.shape.size();
   for (std::size_t i = 0; fits && i < shape.size(); ++i)
     fits = declared.shape[i] == -1 || declared.shape[i] == shape[i];
   if (!fits)
     fail(Code::invalid_argument, "unexpected shape for input '", declared.name, "' for model '", model, "'. Expected ",
-         text_of(declared.shape), ", got ", text_of(shape));
+         text_of(declared.shape), ", got ", text_of(sent));
   for (const std::int64_t axis : shape)
     if (axis < 1 || axis > kMaxAxis)
       fail(Code::invalid_argument, "unexpected shape for input '", declared.name, "' for model '", model,
-           "': ", text_of(shape), " has an axis that is not from 1 to ", kMaxAxis);
+           "': ", text_of(sent), " has an axis that is not from 1 to ", kMaxAxis);
+  return shape;
 }
 
 // The last three axes are the grid, the one before them the channels, what stands before those is 1.
@@ -120,54 +118,87 @@ void check_size(const InputTensor& tensor, const std::string& name, const std::s
   const std::int64_t expected = checked_product({tensor.channels, tensor.size[0], tensor.size[1], tensor.size[2],
                                                  static_cast<std::int64_t>(size_of(tensor.type))},
                                                 "input");
-  if (tensor.data.size != expected)
+  if (const std::int64_t got = byte_size(tensor.data); got != expected)
     fail(Code::invalid_argument, "input byte size mismatch for input '", name, "' for model '", model, "'. Expected ",
-         expected, ", got ", tensor.data.size);
+         expected, ", got ", got);
 }
 
-// Raw or typed, never both in one request.
-ScatteredBytes data_of(ParsedInfer& parsed, int index, WireType type) {
-  const ModelInferRequest::InferInputTensor& input = parsed.request.inputs(index);
-  if (parsed.raw_inputs.empty()) {
-    if (!input.has_contents())
-      fail(Code::invalid_argument, "unable to find data for input tensor '", printable(input.name()), "'");
-    return typed_contents(input.name(), input.contents(), type);
+/// Hands out what the inputs of a request bring: each in shared memory, or else raw or typed, never both of these in
+/// one request. Entries of raw_input_contents belong to the inputs that are not in shared memory, in order.
+class InputData {
+ public:
+  InputData(ParsedInfer& parsed, const FindRegion& find) : parsed_(parsed) {
+    for (const auto& input : parsed.request.inputs()) {
+      shared_.push_back(shared_bytes_of(input.parameters(), "input '" + printable(input.name()) + "'", find));
+      raw_index_.push_back(in_message_);
+      if (!shared_.back()) ++in_message_;
+      if (shared_.back() && input.has_contents())
+        fail(Code::invalid_argument, "contents field must not be specified when using shared memory for '",
+             printable(input.name()), "'");
+    }
+    if (!parsed.raw_inputs.empty() && parsed.raw_inputs.size() != in_message_)
+      fail(Code::invalid_argument, "expected ", in_message_, " entries in raw_input_contents but got ",
+           parsed.raw_inputs.size());
   }
-  if (input.has_contents())
-    fail(Code::invalid_argument, "contents field must not be specified when using raw_input_contents for '",
-         printable(input.name()), "'");
-  if (parsed.raw_inputs.size() != static_cast<std::size_t>(parsed.request.inputs_size()))
-    fail(Code::invalid_argument, "expected ", parsed.request.inputs_size(), " entries in raw_input_contents but got ",
-         parsed.raw_inputs.size());
-  return std::move(parsed.raw_inputs[static_cast<std::size_t>(index)]);
-}
 
-std::vector<InputTensor> inputs_of(ParsedInfer& parsed, const PipelineDescription& description) {
-  const std::vector<TensorDescription> expected = expected_inputs(parsed.request, description);
-  check_input_names(parsed.request, expected, description);
+  TensorData take(int index, WireType type) {
+    const auto at = static_cast<std::size_t>(index);
+    const ModelInferRequest::InferInputTensor& input = parsed_.request.inputs(index);
+    if (shared_[at]) return *shared_[at];
+    if (parsed_.raw_inputs.empty()) {
+      if (!input.has_contents())
+        fail(Code::invalid_argument, "unable to find data for input tensor '", printable(input.name()), "'");
+      return typed_contents(input.name(), input.contents(), type);
+    }
+    if (input.has_contents())
+      fail(Code::invalid_argument, "contents field must not be specified when using raw_input_contents for '",
+           printable(input.name()), "'");
+    return std::move(parsed_.raw_inputs[raw_index_[at]]);
+  }
+
+  const std::vector<std::optional<SharedBytes>>& shared() const { return shared_; }
+
+ private:
+  ParsedInfer& parsed_;
+  std::vector<std::optional<SharedBytes>> shared_;  // by input, as the next
+  std::vector<std::size_t> raw_index_;
+  std::size_t in_message_ = 0;
+};
+
+std::vector<InputTensor> inputs_of(const ModelInferRequest& request, InputData& data,
+                                   const std::vector<TensorDescription>& expected, const std::string& model) {
   std::vector<InputTensor> inputs;
   for (const TensorDescription& declared : expected) {
     int index = 0;
-    const auto& input = input_named(parsed.request, declared.name, index);
-    const WireType type = checked_type(input, declared, description.name);
-    const Shape shape(input.shape().begin(), input.shape().end());
-    check_shape(declared, shape, description.name);
-    InputTensor tensor = tensor_of_shape(declared, shape);
+    const auto& input = input_named(request, declared.name, index);
+    const WireType type = checked_type(input, declared, model);
+    InputTensor tensor =
+        tensor_of_shape(declared, checked_shape(declared, {input.shape().begin(), input.shape().end()}, model));
     tensor.type = type;
-    tensor.data = data_of(parsed, index, type);
-    check_size(tensor, declared.name, description.name);
+    tensor.data = data.take(index, type);
+    check_size(tensor, declared.name, model);
     inputs.push_back(std::move(tensor));
   }
   return inputs;
 }
 
-WantedTensor wanted(const TensorDescription& declared) { return {declared.name, declared.key, declared.shape.size()}; }
+WantedTensor wanted(const TensorDescription& declared) {
+  return {declared.name, declared.key, declared.shape.size(), std::nullopt};
+}
 
-std::vector<WantedTensor> outputs_of(const ModelInferRequest& request, const PipelineDescription& description) {
+std::optional<SharedBytes> target_of(const ModelInferRequest::InferRequestedOutputTensor& output,
+                                     const FindRegion& find) {
+  std::optional<SharedBytes> target =
+      shared_bytes_of(output.parameters(), "output '" + printable(output.name()) + "'", find);
+  if (target) target->region->prepare_to_write();
+  return target;
+}
+
+std::vector<WantedTensor> outputs_of(const ModelInferRequest& request, const PipelineDescription& description,
+                                     const FindRegion& find) {
   std::vector<WantedTensor> outputs;
   std::set<std::string> names;
   for (const auto& output : request.outputs()) {
-    refuse_shared_memory(output.parameters(), "output", output.name());
     if (!names.insert(output.name()).second)
       fail(Code::invalid_argument, "output '", printable(output.name()), "' is requested twice");
     for (const TensorDescription& declared : description.outputs)
@@ -175,41 +206,42 @@ std::vector<WantedTensor> outputs_of(const ModelInferRequest& request, const Pip
     if (outputs.size() != names.size())
       fail(Code::invalid_argument, "unexpected inference output '", printable(output.name()), "' for model '",
            description.name, "'");
+    outputs.back().target = target_of(output, find);
   }
   if (outputs.empty())
     for (const TensorDescription& declared : description.outputs) outputs.push_back(wanted(declared));
   return outputs;
 }
 
-Clock::time_point timeout_of(const inference::InferParameter& value) {
-  if (value.parameter_choice_case() != inference::InferParameter::kInt64Param || value.int64_param() <= 0)
-    fail(Code::invalid_argument, "parameter 'timeout': must be a positive int64 number of microseconds");
-  constexpr std::int64_t year_us = std::int64_t{365} * 24 * 3600 * 1'000'000;
-  return Clock::now() + std::chrono::microseconds(std::min(value.int64_param(), year_us));
+// What is written must be neither what is read nor what else is written.
+void refuse_overlaps(const std::vector<std::optional<SharedBytes>>& inputs, const std::vector<WantedTensor>& outputs) {
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    if (!outputs[i].target) continue;
+    for (const std::optional<SharedBytes>& input : inputs)
+      if (input && input->overlaps(*outputs[i].target))
+        fail(Code::invalid_argument, "output '", outputs[i].name, "': its shared memory overlaps that of an input");
+    for (std::size_t k = 0; k < i; ++k)
+      if (outputs[k].target && outputs[k].target->overlaps(*outputs[i].target))
+        fail(Code::invalid_argument, "output '", outputs[i].name, "': its shared memory overlaps that of output '",
+             outputs[k].name, "'");
+  }
 }
 
 }  // namespace
 
-TensorRequest tensor_request(ParsedInfer parsed, std::shared_ptr<const Model> model) {
+TensorRequest tensor_request(ParsedInfer parsed, std::shared_ptr<const Model> model, const Affine& affine,
+                             const FindRegion& find) {
   const PipelineDescription& description = model->pipeline->description();
   TensorRequest request;
-  request.outputs = outputs_of(parsed.request, description);
-  request.inputs = inputs_of(parsed, description);
+  request.affine = affine;
+  request.outputs = outputs_of(parsed.request, description, find);
+  const std::vector<TensorDescription> expected = expected_inputs(parsed.request, description);
+  check_input_names(parsed.request, expected, description);
+  InputData data(parsed, find);
+  refuse_overlaps(data.shared(), request.outputs);
+  request.inputs = inputs_of(parsed.request, data, expected, description.name);
   request.model = std::move(model);
   return request;
-}
-
-std::optional<Clock::time_point> check_parameters(const ModelInferRequest& request) {
-  std::optional<Clock::time_point> deadline;
-  for (const auto& [key, value] : request.parameters()) {
-    if (key == "timeout")
-      deadline = timeout_of(value);
-    else if (key.rfind("sequence_", 0) == 0 || key == "priority")
-      fail(Code::unimplemented, "parameter '", printable(key), "' is not served");
-    else if (key.rfind("triton_", 0) == 0 && key != "triton_enable_empty_final_response")
-      fail(Code::invalid_argument, "parameter '", printable(key), "' is reserved and not known");
-  }
-  return deadline;
 }
 
 }  // namespace voxd

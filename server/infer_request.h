@@ -1,5 +1,6 @@
 #pragma once
 
+#include "server/infer_parameters.h"
 #include "server/infer_parser.h"
 #include "server/tensor_job.h"
 
@@ -7,11 +8,9 @@ namespace voxd {
 
 /// Checks a parsed ModelInfer request against the model and says what is to be run. Codes and the beginnings of the
 /// texts are Triton's, because clients match on them. An image input takes every numeric datatype, whatever is
-/// declared. Throws Error.
-TensorRequest tensor_request(ParsedInfer parsed, std::shared_ptr<const Model> model);
-
-/// The request's `timeout` parameter, in microseconds from now. Empty when there is none. Throws
-/// Error{invalid_argument} for a bad parameter, Error{unimplemented} for one that is not served.
-std::optional<Clock::time_point> check_parameters(const inference::ModelInferRequest& request);
+/// declared, and one leading axis of 1 more than is declared. `find` finds the shared memory that tensors name. Throws
+/// Error.
+TensorRequest tensor_request(ParsedInfer parsed, std::shared_ptr<const Model> model, const Affine& affine,
+                             const FindRegion& find);
 
 }  // namespace voxd

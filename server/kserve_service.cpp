@@ -1,9 +1,6 @@
 #include "server/kserve_service.h"
 
-#include <functional>
-
-#include "server/errors.h"
-#include "server/grpc_status.h"
+#include "server/kserve_answer.h"
 #include "server/kserve_messages.h"
 #include "server/printable.h"
 #include "server/version.h"
@@ -13,26 +10,6 @@ namespace {
 
 using Unary = KserveService::Unary;
 using Context = KserveService::Context;
-
-// Runs the handler, which fills in the response or throws, for a caller who may call that RPC.
-Unary* answer(const Serving& serving, Context* context, std::string_view rpc, const std::function<void()>& handler) {
-  grpc::Status status;
-  try {
-    serving.authorisation.require(*context, rpc);
-    handler();
-  } catch (...) {
-    status = to_status(current_error());
-  }
-  Unary* const reactor = context->DefaultReactor();
-  reactor->Finish(status);
-  return reactor;
-}
-
-Unary* unimplemented(const Serving& serving, Context* context, std::string_view rpc, const char* why) {
-  return answer(serving, context, rpc, [why] { fail(Code::unimplemented, why); });
-}
-
-constexpr const char* kNoSharedMemory = "Client shared memory is disabled: this server does not offer it";
 
 void check_repository(const std::string& name) {
   if (!name.empty())
@@ -54,14 +31,6 @@ void check_parameters(const Parameters& parameters, ModelChange::Kind kind) {
       fail(Code::invalid_argument, "parameters: '", printable(name),
            "' is not supported, a model is served as the repository has it");
 }
-
-/// Ends a ModelStreamInfer call at once. Deletes itself.
-class NoStreamInfer final
-    : public grpc::ServerBidiReactor<inference::ModelInferRequest, inference::ModelStreamInferResponse> {
- public:
-  explicit NoStreamInfer(const grpc::Status& status) { Finish(status); }
-  void OnDone() override { delete this; }
-};
 
 }  // namespace
 
@@ -93,9 +62,13 @@ Unary* KserveService::ServerMetadata(Context* context, const inference::ServerMe
   return answer(serving_, context, "ServerMetadata", [&] {
     response->set_name("voxd");
     response->set_version(version());
-    for (const char* extension : {"model_configuration", "statistics", "binary_tensor_data"})
+    for (const char* extension :
+         {"model_configuration", "statistics", "binary_tensor_data", "parameters", "schedule_policy"})
       response->add_extensions(extension);
-    if (changes_) response->add_extensions("model_repository");
+    if (serving_.shared_memory.enabled()) response->add_extensions("system_shared_memory");
+    if (!changes_) return;
+    response->add_extensions("model_repository");
+    response->add_extensions("logging");
   });
 }
 
@@ -141,16 +114,6 @@ Unary* KserveService::RepositoryIndex(Context* context, const inference::Reposit
   });
 }
 
-grpc::ServerBidiReactor<inference::ModelInferRequest, inference::ModelStreamInferResponse>*
-KserveService::ModelStreamInfer(Context* context) {
-  try {
-    serving_.authorisation.require(*context, "ModelStreamInfer");
-    fail(Code::unimplemented, "ModelStreamInfer is not served; use ModelInfer");
-  } catch (...) {
-    return new NoStreamInfer(to_status(current_error()));
-  }
-}
-
 // The call is answered by the thread that makes the change.
 template <class Request>
 Unary* KserveService::change(Context* context, ModelChange::Kind kind, const Request& request) {
@@ -182,47 +145,6 @@ Unary* KserveService::RepositoryModelLoad(Context* context, const inference::Rep
 Unary* KserveService::RepositoryModelUnload(Context* context, const inference::RepositoryModelUnloadRequest* request,
                                             inference::RepositoryModelUnloadResponse*) {
   return change(context, ModelChange::Kind::unload, *request);
-}
-
-Unary* KserveService::SystemSharedMemoryStatus(Context* context, const inference::SystemSharedMemoryStatusRequest*,
-                                               inference::SystemSharedMemoryStatusResponse*) {
-  return unimplemented(serving_, context, "SystemSharedMemoryStatus", kNoSharedMemory);
-}
-
-Unary* KserveService::SystemSharedMemoryRegister(Context* context, const inference::SystemSharedMemoryRegisterRequest*,
-                                                 inference::SystemSharedMemoryRegisterResponse*) {
-  return unimplemented(serving_, context, "SystemSharedMemoryRegister", kNoSharedMemory);
-}
-
-Unary* KserveService::SystemSharedMemoryUnregister(Context* context,
-                                                   const inference::SystemSharedMemoryUnregisterRequest*,
-                                                   inference::SystemSharedMemoryUnregisterResponse*) {
-  return unimplemented(serving_, context, "SystemSharedMemoryUnregister", kNoSharedMemory);
-}
-
-Unary* KserveService::CudaSharedMemoryStatus(Context* context, const inference::CudaSharedMemoryStatusRequest*,
-                                             inference::CudaSharedMemoryStatusResponse*) {
-  return unimplemented(serving_, context, "CudaSharedMemoryStatus", kNoSharedMemory);
-}
-
-Unary* KserveService::CudaSharedMemoryRegister(Context* context, const inference::CudaSharedMemoryRegisterRequest*,
-                                               inference::CudaSharedMemoryRegisterResponse*) {
-  return unimplemented(serving_, context, "CudaSharedMemoryRegister", kNoSharedMemory);
-}
-
-Unary* KserveService::CudaSharedMemoryUnregister(Context* context, const inference::CudaSharedMemoryUnregisterRequest*,
-                                                 inference::CudaSharedMemoryUnregisterResponse*) {
-  return unimplemented(serving_, context, "CudaSharedMemoryUnregister", kNoSharedMemory);
-}
-
-Unary* KserveService::TraceSetting(Context* context, const inference::TraceSettingRequest*,
-                                   inference::TraceSettingResponse*) {
-  return unimplemented(serving_, context, "TraceSetting", "TraceSetting is not served: this server writes no traces");
-}
-
-Unary* KserveService::LogSettings(Context* context, const inference::LogSettingsRequest*,
-                                  inference::LogSettingsResponse*) {
-  return unimplemented(serving_, context, "LogSettings", "LogSettings is not served: the log level is set at start");
 }
 
 }  // namespace voxd

@@ -6,17 +6,20 @@
 
 namespace voxd {
 
-/// inference.GRPCInferenceService but for ModelInfer, which InferService serves: health, metadata, configuration,
-/// statistics, index, loading and unloading. What is not served is answered UNIMPLEMENTED with a reason. `serving` must
-/// outlive it. Safe from any thread; nothing here blocks: loads and unloads are answered by the thread that makes them.
+/// inference.GRPCInferenceService but for ModelInfer and ModelStreamInfer, which InferService serves: health, metadata,
+/// configuration, statistics, index, loading and unloading, shared memory, traces, log levels. What is not served is
+/// answered UNIMPLEMENTED with a reason. `serving` must outlive it. Safe from any thread; nothing here blocks: loads
+/// and unloads are answered by the thread that makes them.
 class KserveService final : public inference::GRPCInferenceService::WithGenericMethod_ModelInfer<
-                                inference::GRPCInferenceService::CallbackService> {
+                                inference::GRPCInferenceService::WithGenericMethod_ModelStreamInfer<
+                                    inference::GRPCInferenceService::CallbackService>> {
  public:
   struct Instances {
     int count = 1;
     bool cuda = false;
   };
-  /// `changes`: where loads and unloads go, which must outlive it; null: they are refused.
+  /// `changes`: where loads and unloads go, which must outlive it; null: they are refused, and so are changes of the
+  /// log's level.
   KserveService(Serving& serving, Instances instances, ModelChanges* changes)
       : serving_(serving), instances_(instances), changes_(changes) {}
 
@@ -34,8 +37,6 @@ class KserveService final : public inference::GRPCInferenceService::WithGenericM
   Unary* RepositoryIndex(Context*, const inference::RepositoryIndexRequest*,
                          inference::RepositoryIndexResponse*) override;
 
-  grpc::ServerBidiReactor<inference::ModelInferRequest, inference::ModelStreamInferResponse>* ModelStreamInfer(
-      Context*) override;
   Unary* RepositoryModelLoad(Context*, const inference::RepositoryModelLoadRequest*,
                              inference::RepositoryModelLoadResponse*) override;
   Unary* RepositoryModelUnload(Context*, const inference::RepositoryModelUnloadRequest*,

@@ -11,6 +11,7 @@
 #include "server/job_records.h"
 #include "server/request_limits.h"
 #include "server/request_log.h"
+#include "server/shared_memory.h"
 #include "server/stall_guard.h"
 
 namespace voxd {
@@ -25,6 +26,7 @@ struct Serving {
   const Authorisation& authorisation;
   HostAllocator staging;
   RequestLimits limits;
+  SharedMemory& shared_memory;
 
   /// As ModelRepository::find, for names that come from outside: one that cannot be a model's is not found, and only so
   /// much of it is repeated.

@@ -7,6 +7,7 @@
 #include "gpu_transforms/volume/error.h"
 #include "server/machine.h"
 #include "server/request_limits.h"
+#include "server/shared_memory_settings.h"
 
 namespace voxd {
 namespace {
@@ -167,6 +168,7 @@ void add_options(CLI::App& app, Settings& settings, std::string& device, std::st
       ->capture_default_str()
       ->check(CLI::Range(0.0, 86400.0))
       ->type_name("SECONDS");
+  add_shared_memory_options(app, settings.shared_memory);
   app.add_option("--log-file", settings.log.file, "Write the log to this file instead of stderr; SIGHUP opens it anew")
       ->envname("VOXD_LOG_FILE")
       ->type_name("FILE");

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "server/logging.h"
+#include "server/shared_memory.h"
 #include "server/tls_files.h"
 
 namespace voxd {
@@ -45,6 +46,7 @@ struct Settings {
   double probe_timeout_s = 60;     ///< of a network that is loaded in a process of its own first; 0: it is not
   double drain_delay_s = 0;        ///< that the server goes on taking calls after it said NOT_SERVING
   double drain_timeout_s = 600;
+  SharedMemory::Options shared_memory;
   LogSettings log;
 };
 

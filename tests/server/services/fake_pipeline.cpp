@@ -52,6 +52,7 @@ PipelineResult FakePipeline::run(const std::vector<HostVolume>& images, JobConte
   const HostVolume& image = images.at(0);
   const Geometry& geometry = image.geometry;
   PipelineResult result;
+  result.crop = crop;
   result.outputs.push_back({"pred", mapped<std::uint8_t>(image, geometry, allocate, [](float v) { return v > 0.5f; })});
   result.outputs.push_back(
       {"contour", mapped<std::uint8_t>(image, geometry, allocate, [](float v) { return v > 1.5f; })});

@@ -53,6 +53,7 @@ class FakePipeline : public Pipeline {
   PipelineDescription description_;
   /// Passed in the network stage, where there is one.
   Gate* gate = nullptr;
+  std::optional<Box> crop;                    ///< PipelineResult::crop
   std::atomic<bool> fails{false};             ///< in the network stage
   mutable std::atomic<int> out_of_memory{0};  ///< how many more runs find no memory
   mutable std::atomic<int> runs{0};

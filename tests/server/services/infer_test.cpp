@@ -192,11 +192,6 @@ TEST_CASE("a request that cannot be served is refused with Triton's code and wor
     request.add_outputs()->set_name("MASK");
     text = "output 'MASK' is requested twice";
   }
-  SECTION("shared memory") {
-    (*request.mutable_inputs(0)->mutable_parameters())["shared_memory_region"].set_string_param("x");
-    code = grpc::StatusCode::UNIMPLEMENTED;
-    text = "Client shared memory is disabled";
-  }
   SECTION("an unknown reserved parameter") {
     (*request.mutable_parameters())["triton_final_response"].set_bool_param(true);
     text = "parameter 'triton_final_response'";
@@ -214,6 +209,42 @@ TEST_CASE("a request that cannot be served is refused with Triton's code and wor
   CHECK(server.pipeline->runs == 0);
   CHECK(server.app->admission().bytes() == 0);
   CHECK(infer(server, float_request()).status.ok());
+}
+
+TEST_CASE("one leading axis of 1 more than is declared is a batch of one") {
+  const ServerFixture server;
+  ModelInferRequest request = float_request();
+  request.mutable_inputs(0)->clear_shape();
+  for (const int axis : {1, 1, 2, 1, 3}) request.mutable_inputs(0)->add_shape(axis);
+  CHECK(scaled_bytes(server, request) == scaled_bytes(server, float_request()));
+  request.mutable_inputs(0)->set_shape(0, 2);
+  CHECK_THAT(infer(server, request).status.error_message(),
+             Contains("unexpected shape for input 'INPUT0' for model 'fake'. Expected [1,-1,-1,-1], got [2,1,2,1,3]"));
+}
+
+TEST_CASE("the grid that a request describes is the one that the answer lies on") {
+  const ServerFixture server;
+  const auto affine_for = [&](const char* parameter, const char* text) {
+    ModelInferRequest request = float_request();
+    if (parameter) (*request.mutable_parameters())[parameter].set_string_param(text);
+    const Answer answer = infer(server, request);
+    INFO(answer.status.error_message());
+    REQUIRE(answer.status.ok());
+    for (const auto& output : answer.response.outputs()) CHECK(output.parameters().empty());
+    CHECK_FALSE(answer.response.parameters().contains("crop_box"));
+    return answer.response.parameters().at("affine").string_param();
+  };
+  CHECK(affine_for(nullptr, nullptr) == "[1.0,0.0,0.0,0.0,0.0,1.0,0.0,0.0,0.0,0.0,1.0,0.0,0.0,0.0,0.0,1.0]");
+  CHECK(affine_for("spacing", "[0.5, 2, 3]") == "[0.5,0.0,0.0,0.0,0.0,2.0,0.0,0.0,0.0,0.0,3.0,0.0,0.0,0.0,0.0,1.0]");
+  CHECK(affine_for("affine", "[[-2,0,0,90],[0,2,0,-126],[0,0,2,-72],[0,0,0,1]]") ==
+        "[-2.0,0.0,0.0,90.0,0.0,2.0,0.0,-126.0,0.0,0.0,2.0,-72.0,0.0,0.0,0.0,1.0]");
+}
+
+TEST_CASE("where the chain crops, the answer says what it kept") {
+  const ServerFixture server({}, [](FakePipeline& fake) { fake.crop = Box{{0, 1, 2}, {2, 3, 4}}; });
+  const Answer answer = infer(server, float_request());
+  REQUIRE(answer.status.ok());
+  CHECK(answer.response.parameters().at("crop_box").string_param() == "[[0,1,2],[2,3,4]]");
 }
 
 TEST_CASE("parameters that clients send by themselves are accepted") {

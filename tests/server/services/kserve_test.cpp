@@ -1,6 +1,7 @@
 #include <grpcpp/generic/generic_stub.h>
 
 #include <future>
+#include <set>
 
 #include "tests/server/services/server_fixture.h"
 #include "tests/support/catch.h"
@@ -72,8 +73,18 @@ TEST_CASE("server metadata lists only extensions that work") {
   REQUIRE(call(server, &Stub::ServerMetadata, inference::ServerMetadataRequest(), response).ok());
   CHECK(response.name() == "voxd");
   CHECK_FALSE(response.version().empty());
-  for (const std::string& extension : response.extensions())
-    CHECK(extension.find("shared_memory") == std::string::npos);
+  using Extensions = std::set<std::string>;
+  const Extensions always{"model_configuration", "statistics", "binary_tensor_data", "parameters", "schedule_policy"};
+  CHECK(Extensions(response.extensions().begin(), response.extensions().end()) == always);
+
+  Settings settings;
+  settings.shared_memory.enabled = true;
+  settings.model_control = true;
+  const ServerFixture more(settings);
+  REQUIRE(call(more, &Stub::ServerMetadata, inference::ServerMetadataRequest(), response).ok());
+  Extensions rest(response.extensions().begin(), response.extensions().end());
+  for (const std::string& extension : always) CHECK(rest.erase(extension) == 1);
+  CHECK(rest == Extensions{"system_shared_memory", "model_repository", "logging"});
 }
 
 TEST_CASE("model metadata and configuration describe the tensors") {
@@ -128,19 +139,6 @@ TEST_CASE("the repository's index names every model") {
   REQUIRE(response.models_size() == 1);
   CHECK(response.models(0).name() == "fake");
   CHECK(response.models(0).state() == "READY");
-}
-
-TEST_CASE("what is not served says so and why") {
-  const ServerFixture server;
-  inference::SystemSharedMemoryStatusResponse response;
-  const grpc::Status status =
-      call(server, &Stub::SystemSharedMemoryStatus, inference::SystemSharedMemoryStatusRequest(), response);
-  CHECK(status.error_code() == grpc::StatusCode::UNIMPLEMENTED);
-  CHECK(status.error_message().find("Client shared memory is disabled") == 0);
-
-  grpc::ClientContext context;
-  const auto stream = server.kserve()->ModelStreamInfer(&context);
-  CHECK(stream->Finish().error_code() == grpc::StatusCode::UNIMPLEMENTED);
 }
 
 TEST_CASE("an unknown method is unimplemented") {

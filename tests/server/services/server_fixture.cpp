@@ -23,7 +23,8 @@ std::unique_ptr<ModelRepository> repository_of(const std::shared_ptr<FakePipelin
 
 ServerFixture::ServerFixture(Settings settings, const Prepare& prepare) {
   silence_log();
-  settings.addresses = {"127.0.0.1:0"};
+  std::erase_if(settings.addresses, [](const std::string& address) { return !address.starts_with("unix:"); });
+  settings.addresses.insert(settings.addresses.begin(), "127.0.0.1:0");
   settings.threads = 1;
   if (prepare) prepare(*pipeline);
   app = std::make_unique<App>(settings, repository_of(pipeline));

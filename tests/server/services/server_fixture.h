@@ -16,9 +16,9 @@
 
 namespace voxd::test {
 
-/// A server on a free loopback port with one model "fake", and a channel to it. What the model's threads share with a
-/// test is in place before they start (`prepare`, a gate that lives longer): between them there is gRPC only, through
-/// which ThreadSanitizer sees no order.
+/// A server on a free loopback port, and the unix sockets of its settings, with one model "fake", and a channel to it.
+/// What the model's threads share with a test is in place before they start (`prepare`, a gate that lives longer):
+/// between them there is gRPC only, through which ThreadSanitizer sees no order.
 struct ServerFixture {
   using Prepare = std::function<void(FakePipeline&)>;
   explicit ServerFixture(Settings settings = {}, const Prepare& prepare = {});

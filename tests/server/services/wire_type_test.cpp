@@ -45,9 +45,8 @@ TEST_CASE("16-bit floats are widened in place wherever the pieces are cut") {
     InputTensor tensor;
     tensor.type = WireType::f16;
     tensor.size = {10, 10, 10};
-    tensor.data.pieces = {bytes.first(cut), bytes.subspan(cut)};
-    tensor.data.size = 2000;
-    const HostVolume volume = volume_of(tensor, allocate_host);
+    tensor.data = ScatteredBytes{{bytes.first(cut), bytes.subspan(cut)}, 2000, nullptr};
+    const HostVolume volume = volume_of(tensor, identity_affine(), allocate_host);
     const auto values = volume.as<float>();
     for (std::size_t i = 0; i < values.size(); ++i)
       REQUIRE(std::bit_cast<std::uint32_t>(values[i]) == std::bit_cast<std::uint32_t>(float_from_f16(patterns[i])));

@@ -1,0 +1,38 @@
+#include "server/infer_message.h"
+
+#include <grpcpp/server_context.h>
+
+#include <vector>
+
+#include "server/caller.h"
+#include "server/grpc_status.h"
+
+namespace voxd {
+namespace {
+
+struct Message {
+  std::vector<grpc::Slice> slices;
+  std::vector<std::span<const std::byte>> pieces;
+};
+
+}  // namespace
+
+InferOrigin origin_of(const grpc::CallbackServerContext& context, const grpc::ByteBuffer& message) {
+  return {{context.peer(), identity_of(context)},
+          client_of(context),
+          trace_of(context),
+          deadline_of(context),
+          static_cast<std::int64_t>(message.Length())};
+}
+
+// The slices are shared, not copied.
+ParsedInfer parse_infer(grpc::ByteBuffer& buffer) {
+  const auto message = std::make_shared<Message>();
+  if (!buffer.Dump(&message->slices).ok()) fail(Code::internal, "request: cannot be read from the transport");
+  buffer.Clear();
+  for (const grpc::Slice& slice : message->slices)
+    message->pieces.emplace_back(reinterpret_cast<const std::byte*>(slice.begin()), slice.size());
+  return parse_infer(message->pieces, message);
+}
+
+}  // namespace voxd

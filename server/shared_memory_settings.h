@@ -1,0 +1,14 @@
+#pragma once
+
+#include "server/shared_memory.h"
+
+namespace CLI {
+class App;
+}
+
+namespace voxd {
+
+/// The settings --shm and --shm-...
+void add_shared_memory_options(CLI::App& app, SharedMemory::Options& options);
+
+}  // namespace voxd
