@@ -27,13 +27,6 @@ std::int64_t announced_bytes(const grpc::GenericCallbackServerContext& context, 
   return std::min(bytes, limit);
 }
 
-// One message is all or nothing to us; a client slower than this keeps what is reserved for it from others.
-constexpr double kSlowestBytesPerSecond = 1 << 20;
-
-std::chrono::duration<double> time_for(std::int64_t bytes) {
-  return std::chrono::duration<double>(static_cast<double>(bytes) / kSlowestBytesPerSecond);
-}
-
 }  // namespace
 
 InferCall* InferCall::start(grpc::GenericCallbackServerContext& context, Serving& serving) {

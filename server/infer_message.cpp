@@ -10,6 +10,8 @@
 namespace voxd {
 namespace {
 
+constexpr double kSlowestBytesPerSecond = 1 << 20;
+
 struct Message {
   std::vector<grpc::Slice> slices;
   std::vector<std::span<const std::byte>> pieces;
@@ -23,6 +25,10 @@ InferOrigin origin_of(const grpc::CallbackServerContext& context, const grpc::By
           trace_of(context),
           deadline_of(context),
           static_cast<std::int64_t>(message.Length())};
+}
+
+std::chrono::duration<double> time_for(std::int64_t bytes) {
+  return std::chrono::duration<double>(static_cast<double>(bytes) / kSlowestBytesPerSecond);
 }
 
 // The slices are shared, not copied.

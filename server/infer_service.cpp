@@ -2,11 +2,13 @@
 
 #include "server/infer_call.h"
 #include "server/printable.h"
+#include "server/stream_infer_call.h"
 
 namespace voxd {
 namespace {
 
 constexpr const char* kModelInfer = "/inference.GRPCInferenceService/ModelInfer";
+constexpr const char* kModelStreamInfer = "/inference.GRPCInferenceService/ModelStreamInfer";
 
 /// Answers a call of a method that does not exist. Deletes itself.
 class UnknownMethod final : public grpc::ServerGenericBidiReactor {
@@ -20,8 +22,9 @@ class UnknownMethod final : public grpc::ServerGenericBidiReactor {
 }  // namespace
 
 grpc::ServerGenericBidiReactor* InferService::CreateReactor(grpc::GenericCallbackServerContext* context) {
-  if (context->method() != kModelInfer) return new UnknownMethod(context->method());
-  return InferCall::start(*context, serving_);
+  if (context->method() == kModelInfer) return InferCall::start(*context, serving_);
+  if (context->method() == kModelStreamInfer) return StreamInferCall::start(*context, serving_);
+  return new UnknownMethod(context->method());
 }
 
 }  // namespace voxd
