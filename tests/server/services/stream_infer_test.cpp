@@ -18,9 +18,11 @@ class StreamCaller {
   explicit StreamCaller(const ServerFixture& server)
       : stub_(server.kserve()), stream_(stub_->ModelStreamInfer(&context_)) {}
 
-  void send(const std::string& id, ModelInferRequest request = float_request()) {
+  void send(const std::string& id, const ModelInferRequest& request = float_request()) { REQUIRE(write(id, request)); }
+  /// send() for other threads, which may not assert.
+  bool write(const std::string& id, ModelInferRequest request = float_request()) {
     request.set_id(id);
-    REQUIRE(stream_->Write(request));
+    return stream_->Write(request);
   }
   /// The next message; one must come.
   ModelStreamInferResponse receive() {
@@ -50,6 +52,8 @@ ModelInferRequest unknown_model() {
   request.set_model_name("nothing");
   return request;
 }
+
+std::string refused_by(const ServerFixture& server) { return infer(server, unknown_model()).status.error_message(); }
 
 void check_idle(const ServerFixture& server) {
   server.wait_idle();
@@ -149,14 +153,17 @@ TEST_CASE("a stream has eight requests in flight at most, and then is read on as
   const ServerFixture server(gate);
   StreamCaller caller(server);
   auto sending = std::async(std::launch::async, [&] {
-    for (int i = 0; i < 20; ++i) caller.send(std::to_string(i));
+    int sent = 0;
+    while (sent < 20 && caller.write(std::to_string(sent))) ++sent;
+    return sent;
   });
   gate.wait_for_arrivals(1);
   while (server.app->admission().calls() < 8) std::this_thread::yield();
+  CHECK_THAT(refused_by(server), StartsWith("Request for unknown model"));  // time in which a ninth would have come
   CHECK(server.app->admission().calls() == 8);
   gate.open();
   for (int i = 0; i < 20; ++i) CHECK(caller.receive().infer_response().id() == std::to_string(i));
-  sending.get();
+  CHECK(sending.get() == 20);
   CHECK(caller.finish().ok());
 }
 
@@ -165,13 +172,16 @@ TEST_CASE("a request of a stream is admitted like any other") {
   settings.queue_jobs = 1;
   Gate gate;
   const ServerFixture server(gate, settings);
-  StreamCaller caller(server);
-  caller.send("runs");
+  auto running = std::async(std::launch::async, [&] { return infer(server, float_request()); });
   gate.wait_for_arrivals(1);
+  StreamCaller caller(server);
   caller.send("is too much");
-  gate.open();
-  CHECK(caller.receive().infer_response().id() == "runs");
   CHECK_THAT(caller.receive().error_message(), StartsWith("queue is full"));
+  gate.open();
+  CHECK(running.get().status.ok());
+  server.wait_idle();
+  caller.send("is not");
+  CHECK(caller.receive().error_message().empty());
   CHECK(caller.finish().ok());
   check_idle(server);
 }
