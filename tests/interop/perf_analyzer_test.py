@@ -11,7 +11,7 @@ from support import ROOT
 MODEL = "spleen_seg"
 FOLDER = ROOT / ".deps/perf_analyzer"
 MASK_BYTES = 224 ** 3
-WINDOWS, EACH = 3, 2
+WINDOWS, EACH = 3, 1
 
 
 @pytest.fixture(scope="module")

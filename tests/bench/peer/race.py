@@ -3,7 +3,7 @@
     race.py [--rows A B C] [--requests 5] [--clients 4] [--seed 7] [--out FOLDER]
 
 A   both through Python's tritonclient, FP32 both ways over gRPC
-B   INT16 there, UINT8 back; the peer through shared memory, its best way, voxd over gRPC
+B   INT16 there, UINT8 back, both through system shared memory
 C   as B, the peer with jemalloc on huge pages, passive OpenMP, channels_last and bfloat16; voxd with bfloat16
 Prints two lines that move while it runs, then a table: milliseconds from array to arrays (medians), per stage, ratio, voxels that differ,
 requests per second of several clients. FOLDER gets race.json, race.md and race.svg, a recording. `scripts/race` sets all of it up.
@@ -38,7 +38,7 @@ GRID = (1, 1, 224, 224, 224)
 STRONG = {"LD_PRELOAD": "libjemalloc.so.2", "MALLOC_CONF": "dirty_decay_ms:-1,muzzy_decay_ms:-1,thp:always", "OMP_WAIT_POLICY": "PASSIVE"}
 ROWS = {
     "A": dict(title="FP32 over gRPC, Python client on both sides", wire="FP32", shared=False, peer=[], env={}, precision="fp32"),
-    "B": dict(title="INT16 in, UINT8 out; peer through shared memory", wire="INT16", shared=True, peer=["--mask", "UINT8"], env={}, precision="fp32"),
+    "B": dict(title="INT16 in, UINT8 out, both through shared memory", wire="INT16", shared=True, peer=["--mask", "UINT8"], env={}, precision="fp32"),
     "C": dict(title="as B; peer tuned, both in bfloat16", wire="INT16", shared=True, peer=["--mask", "UINT8", "--tuned"], env=STRONG, precision="bf16"),
 }
 NUMPY = {"FP32": np.float32, "INT16": np.int16}
@@ -62,13 +62,14 @@ class Peer:
 
 def voxd_of(row, folder):
     """voxd serving spleen_seg as it is, or a copy of it in another precision."""
+    options = ("--shm", "system") if row["shared"] else ()
     if row["precision"] == "fp32":
-        return Server(folder, "spleen_seg")
+        return Server(folder, "spleen_seg", options=options)
     bundle = folder / "zoo/spleen_seg"
     shutil.copytree(ZOO / "spleen_seg", bundle)
     file = bundle / "configs/serving.json"
     file.write_text(json.dumps({**json.loads(file.read_text()), "precision": row["precision"]}))
-    return Server(folder, "spleen_seg", repository=bundle.parent)
+    return Server(folder, "spleen_seg", repository=bundle.parent, options=options)
 
 
 class Racer:
@@ -173,7 +174,7 @@ def run_row(letter, options, hu, folder, lines):
         voxd = voxd_of(row, folder)
         stack.callback(voxd.stop)
         makers = {"peer": lambda name: Racer(peer.address, volume, row["wire"], row["shared"], name),
-                  "voxd": lambda name: Racer(voxd.address, volume, row["wire"], False, name)}
+                  "voxd": lambda name: Racer(voxd.address, volume, row["wire"], row["shared"], name)}
         sides = {side: make(side) for side, make in makers.items()}
         seen = alternate(sides, options.requests, lines)
         for racer in sides.values():

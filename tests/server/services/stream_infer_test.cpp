@@ -203,10 +203,10 @@ TEST_CASE("a stream whose deadline passes gives up what it has") {
   Gate gate;
   const ServerFixture server(gate);
   grpc::ClientContext context;
-  context.set_deadline(std::chrono::system_clock::now() + std::chrono::milliseconds(100));
+  context.set_deadline(std::chrono::system_clock::now() + std::chrono::milliseconds(500));
   const auto stub = server.kserve();
   const auto stream = stub->ModelStreamInfer(&context);
-  REQUIRE(stream->Write(float_request()));
+  stream->Write(float_request());  // may come too late already, on a slow machine
   ModelStreamInferResponse message;
   while (stream->Read(&message)) CHECK_THAT(message.error_message(), StartsWith("deadline"));
   CHECK(stream->Finish().error_code() == grpc::StatusCode::DEADLINE_EXCEEDED);
