@@ -61,6 +61,7 @@ void ResultCollector::take(const v1::ResultChunk& chunk) {
 void ResultCollector::take(const v1::Summary& summary) {
   summarised_ = true;
   if (!summary.model_version().empty()) outcome_.model_version = summary.model_version();
+  outcome_.warnings.assign(summary.warnings().begin(), summary.warnings().end());
   outcome_.stage_ms.insert(summary.stage_ms().begin(), summary.stage_ms().end());
 }
 

@@ -36,10 +36,10 @@
 
 namespace voxd {
 
-/// One file of an image: a NIfTI, one slice of a series, or one channel.
+/// One file of an image: a NIfTI, one file of a DICOM series, or one channel.
 struct ImagePart {
   std::string file_name;  ///< a hint on the format for the server, no path
-  std::string format;     ///< "nifti", or empty: the server looks at the first bytes
+  std::string format;     ///< "nifti", "dicom", or empty: the server looks at the first bytes
   std::variant<std::filesystem::path, std::span<const std::byte>> source;
   std::string channel = {};  ///< the input channel that it is, "T1c"; empty in all parts: their order says
 
@@ -76,6 +76,7 @@ struct SegmentationOutcome {
   std::string preview;                     ///< bytes of a PNG
   std::string report;                      ///< JSON
   std::map<std::string, double> stage_ms;  ///< decode, queue, pre, network, post, encode: milliseconds
+  std::vector<std::string> warnings;       ///< of the image: what was left out of a series or looks unusual
 };
 
 /// How far a call is. `stage` is one of receive, queue, decode, pre, network, post, encode.

@@ -161,7 +161,8 @@ WorkerResources App::resources() {
           make_staging(host_memory_),
           settings_.budget_bytes,
           device_budget_ ? device_budget_.get() : &host_budget_,
-          &host_budget_};
+          &host_budget_,
+          threads_per_worker(settings_)};
 }
 
 bool App::ready() {

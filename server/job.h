@@ -18,6 +18,7 @@ struct WorkerResources {
   std::int64_t budget_bytes;              ///< device memory of one job; 0: none set
   MemoryBudget* device_budget = nullptr;  ///< shared by all jobs; null: not counted
   MemoryBudget* host_budget = nullptr;    ///< the same as device_budget where jobs run on the CPU; null: not counted
+  int threads = 1;                        ///< that one job may decode with
 };
 
 /// What the queue goes by. All of it counts as it is when the job is pushed.

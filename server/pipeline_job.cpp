@@ -31,7 +31,7 @@ void PipelineJob::run_stages(WorkerResources& resources) {
   check();
   enter({Stage::decode, 0});
   Clock::time_point start = Clock::now();
-  const std::vector<HostVolume> images = decode(resources.staging);
+  const std::vector<HostVolume> images = decode(resources);
   time_of(Stage::decode) = ms_since(start);
   check();
 

@@ -39,7 +39,7 @@ class PipelineJob : public Job {
   void check() const;
 
   /// The images of the job, in the pipeline's order. Throws Error.
-  virtual std::vector<HostVolume> decode(const HostAllocator& allocate) = 0;
+  virtual std::vector<HostVolume> decode(const WorkerResources& resources) = 0;
   /// Makes what the caller wants of the results. Throws Error.
   virtual void encode(const std::vector<HostVolume>& images, PipelineResult result) = 0;
   /// Hands over what encode() made; stage_ms() is complete.

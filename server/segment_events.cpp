@@ -38,6 +38,7 @@ void SegmentEvents::result(SegmentationResult result, const std::string& model_v
   for (int i = 0; i < kStages; ++i)
     (*summary_.mutable_stage_ms())[std::string(name_of(static_cast<Stage>(i)))] =
         result.stage_ms[static_cast<std::size_t>(i)];
+  summary_.mutable_warnings()->Add(result.warnings.begin(), result.warnings.end());
   result_ = std::move(result);
   progress_.reset();
 }

@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "models/sha256.h"
-#include "server/decode/image.h"
 #include "server/encode/label_map.h"
 #include "server/encode/nifti.h"
 #include "server/encode/preview.h"
@@ -37,17 +36,18 @@ SegmentationJob::SegmentationJob(SegmentationRequest request, std::shared_ptr<Jo
   for (const StagedPart& part : request_.parts) bytes += static_cast<std::int64_t>(part.bytes.size());
 }
 
-std::vector<HostVolume> SegmentationJob::decode(const HostAllocator& allocate) {
-  std::vector<HostVolume> images;
-  for (StagedPart& part : request_.parts) {
-    if (is_audited() || request_.options.report)
+std::vector<HostVolume> SegmentationJob::decode(const WorkerResources& resources) {
+  if (is_audited() || request_.options.report)
+    for (const StagedPart& part : request_.parts)
       audit_record.input_sha256.push_back(Sha256().add(part.bytes.bytes()).hex());
-    images.push_back(decode_image(part.bytes.bytes(), part.format, allocate, DecodeLimits{}).volume);
-    part.bytes = {};
-    report({Stage::decode, static_cast<double>(images.size()) / static_cast<double>(request_.parts.size()), 0});
-    check();
-  }
-  return images;
+  RequestImages decoded =
+      decode_parts(request_.parts,
+                   {.allocate = resources.staging, .threads = resources.threads, .progress = [this](double fraction) {
+                      report({Stage::decode, fraction, 0});
+                      check();
+                    }});
+  result_.warnings = std::move(decoded.warnings);
+  return std::move(decoded.images);
 }
 
 void SegmentationJob::encode(const std::vector<HostVolume>& images, PipelineResult result) {
@@ -82,6 +82,7 @@ std::string SegmentationJob::report_of(const HostVolume& image, const HostVolume
   report.input_dtype = image.dtype;
   report.input_sha256 = audit_record.input_sha256;
   report.mask_sha256 = Sha256().add(mask.voxels.bytes()).hex();
+  report.warnings = result_.warnings;
   report.labels = label_statistics(mask, model().pipeline->description().labels);
   for (LabelStatistics& label : report.labels)
     if (const auto count = components.find(label.label); count != components.end()) label.components = count->second;

@@ -7,15 +7,9 @@
 #include <vector>
 
 #include "server/pipeline_job.h"
+#include "server/request_images.h"
 
 namespace voxd {
-
-/// One input file as it came.
-struct StagedPart {
-  std::string id;
-  std::string format;  ///< "nifti"; empty: recognised by its first bytes
-  HostBuffer bytes;
-};
 
 enum class ResultKind { mask, contour, probabilities, preview, report };
 
@@ -31,7 +25,7 @@ struct SegmentationRequest {
   std::string request_id;
   std::string trace;  ///< of the caller's traceparent; empty: none
   std::shared_ptr<const Model> model;
-  std::vector<StagedPart> parts;  ///< in the pipeline's order; several are channels
+  std::vector<StagedPart> parts;  ///< in the pipeline's order; several are channels, or the files of a DICOM series
   SegmentationOptions options;
 };
 
@@ -43,6 +37,7 @@ struct ResultFile {
 
 struct SegmentationResult {
   std::vector<ResultFile> files;  ///< mask, contour, probabilities, preview, report: as far as asked for
+  std::vector<std::string> warnings;
   StageTimes stage_ms{};
 };
 
@@ -54,7 +49,7 @@ class SegmentationJob final : public PipelineJob {
                   JobRecords& records);
 
  private:
-  std::vector<HostVolume> decode(const HostAllocator& allocate) override;
+  std::vector<HostVolume> decode(const WorkerResources& resources) override;
   void encode(const std::vector<HostVolume>& images, PipelineResult result) override;
   void deliver() noexcept override;
   void deliver_error(const Error& error) noexcept override;

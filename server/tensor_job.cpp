@@ -91,14 +91,14 @@ TensorJob::TensorJob(TensorRequest request, std::shared_ptr<JobListener<TensorRe
   for (const InputTensor& input : request_.inputs) bytes += byte_size(input.data);
 }
 
-std::vector<HostVolume> TensorJob::decode(const HostAllocator& allocate) {
+std::vector<HostVolume> TensorJob::decode(const WorkerResources& resources) {
   std::vector<HostVolume> images;
   for (InputTensor& input : request_.inputs) {
     if (is_audited()) {
-      input.data = gathered(std::move(input.data), allocate);
+      input.data = gathered(std::move(input.data), resources.staging);
       audit_record.input_sha256.push_back(sum_of(std::get<ScatteredBytes>(input.data)));
     }
-    images.push_back(volume_of(input, request_.affine, allocate));
+    images.push_back(volume_of(input, request_.affine, resources.staging));
     input.data = {};
     check();
   }

@@ -70,7 +70,7 @@ class TensorJob final : public PipelineJob {
   TensorJob(TensorRequest request, std::shared_ptr<JobListener<TensorResult>> listener, JobRecords& records);
 
  private:
-  std::vector<HostVolume> decode(const HostAllocator& allocate) override;
+  std::vector<HostVolume> decode(const WorkerResources& resources) override;
   void encode(const std::vector<HostVolume>& images, PipelineResult result) override;
   void write_targets() const;
   void deliver() noexcept override;

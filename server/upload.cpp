@@ -15,8 +15,8 @@ constexpr std::size_t kMaxIdLength = 64;
 void check_part(const PartDescription& part, std::size_t index, const RequestLimits& limits) {
   if (part.id.empty() || part.id.size() > kMaxIdLength)
     fail(Code::invalid_argument, "parts[", index, "].id: ", part.id.size(), " characters, from 1 to ", kMaxIdLength);
-  if (!part.format.empty() && part.format != "nifti")
-    fail(Code::invalid_argument, "parts[", index, "].format: '", printable(part.format), "', known: 'nifti'");
+  if (!part.format.empty() && part.format != "nifti" && part.format != "dicom")
+    fail(Code::invalid_argument, "parts[", index, "].format: '", printable(part.format), "', known: 'nifti', 'dicom'");
   if (part.byte_size == 0 || part.byte_size > static_cast<std::uint64_t>(limits.max_image_bytes))
     fail(Code::invalid_argument, "parts[", index, "].byte_size: ", part.byte_size, " bytes, from 1 to ",
          limits.max_image_bytes);
@@ -73,7 +73,7 @@ Upload::Upload(const std::vector<PartDescription>& parts, const RequestLimits& l
     : max_chunk_bytes_(limits.max_chunk_bytes) {
   for (const PartDescription& part : parts) {
     index_[part.id] = parts_.size();
-    parts_.push_back({{part.id, part.format, allocate(part.byte_size)}, 0});
+    parts_.push_back({{part.id, part.format, part.channel, allocate(part.byte_size)}, 0});
     total_ += part.byte_size;
   }
 }

@@ -12,6 +12,13 @@ namespace {
 
 constexpr std::size_t max_stream_bytes = std::size_t{8} << 30;
 
+/// "DICM" after a preamble of 128 bytes.
+bool is_dicom(const std::filesystem::path& file) {
+  std::ifstream stream(file, std::ios::binary);
+  char start[132] = {};
+  return stream.read(start, sizeof start) && std::memcmp(start + 128, "DICM", 4) == 0;
+}
+
 }  // namespace
 
 NamedInput named_input(const std::string& argument) {
@@ -64,6 +71,12 @@ void ImageInput::add_folder(const std::filesystem::path& folder) {
   if (failure) fail(Code::invalid_argument, folder.string(), ": ", failure.message());
   if (files.empty()) fail(Code::invalid_argument, folder.string(), ": a folder without files");
   std::sort(files.begin(), files.end());
+  const auto others = std::stable_partition(files.begin(), files.end(), is_dicom);
+  if (others != files.begin() && others != files.end()) {
+    notes_.push_back(folder.string() + ": left out " + std::to_string(files.end() - others) +
+                     " files that are not DICOM");
+    files.erase(others, files.end());
+  }
   for (const auto& file : files) parts_.push_back(ImagePart::file(file));
 }
 

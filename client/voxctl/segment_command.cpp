@@ -106,6 +106,8 @@ void print_summary(const Arguments& arguments, const std::vector<Output>& output
 void segment(const Arguments& arguments, const Shared& shared) {
   check_paths(arguments);
   const ImageInput image(arguments.inputs);
+  if (!arguments.quiet)
+    for (const std::string& note : image.notes()) std::cerr << note << '\n';
   const Interrupt interrupt;  // from here on Ctrl-C leaves neither a call on the server nor a temporary file
   const std::vector<Output> outputs = open_outputs(arguments);
   SegmentationOutcome outcome;
@@ -126,9 +128,10 @@ void add_segment_command(CLI::App& app, const Shared& shared) {
   auto arguments = std::make_shared<Arguments>();
   CLI::App* command = app.add_subcommand("segment", "Segments one image");
   command
-      ->add_option("INPUT", arguments->inputs,
-                   "A NIfTI file (.nii, .nii.gz), a folder of slices, or - for standard input; several are the "
-                   "channels of one image, in order or each as CHANNEL=FILE")
+      ->add_option(
+          "INPUT", arguments->inputs,
+          "A NIfTI file (.nii, .nii.gz), a folder of a DICOM series' files, or - for standard input; several NIfTI "
+          "files are the channels of one image, in order or each as CHANNEL=FILE")
       ->required();
   command->add_option("--model", arguments->model, "Name of the model, as `voxctl models` lists it")->required();
   command->add_option("--model-version", arguments->model_version, "Version of the model; the newest if not given");

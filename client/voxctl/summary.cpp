@@ -55,6 +55,7 @@ std::string text_of(const Summary& summary) {
   }
   text << '\n';
   for (const auto& [result, path] : summary.files) text << result << ": " << path << '\n';
+  for (const std::string& warning : summary.outcome.warnings) text << "warning: " << warning << '\n';
   return text.str();
 }
 
@@ -63,6 +64,7 @@ std::string json_of(const Summary& summary) {
                  {"model_version", summary.outcome.model_version},
                  {"request_id", summary.outcome.request_id}};
   if (!summary.outcome.report.empty()) object["labels"] = labels_of(summary.outcome.report);
+  object["warnings"] = summary.outcome.warnings;
   object["stages_ms"] = stages_of(summary.outcome);
   object["files"] = Json::object();
   for (const auto& [result, path] : summary.files) object["files"][result] = path;

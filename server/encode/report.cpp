@@ -113,6 +113,7 @@ std::string encode_report(const Report& report) {
                    {"affine", report.input.affine},
                    {"sha256", report.input_sha256}};
   json["mask_sha256"] = report.mask_sha256;
+  json["warnings"] = report.warnings;
   json["labels"] = Json::array();
   for (const LabelStatistics& statistics : report.labels) json["labels"].push_back(to_json(statistics));
   json["stages_ms"] = Json::object();

@@ -266,5 +266,19 @@ TEST_CASE("a report that no voxd writes is an error of the server, not a crash",
   require_one_line(bench.segment({bench.file}), 9, "report");
 }
 
+TEST_CASE("of a folder with DICOM files those alone are sent, and the others are mentioned", "[voxctl]") {
+  const Bench bench;
+  std::filesystem::create_directory(bench.path("series"));
+  const std::string slice = std::string(128, '\0') + "DICM and more";
+  bench.folder.write("series/b", slice + "2");
+  bench.folder.write("series/a", slice + "1");
+  bench.folder.write("series/README.txt", "not an image");
+  bench.folder.write("series/.hidden", slice);
+  const Ended ended = bench.segment({bench.path("series"), "--mask", bench.path("m")});
+  REQUIRE(ended.code == 0);
+  CHECK(ended.err == bench.path("series") + ": left out 1 files that are not DICOM\n");
+  CHECK(read_file(bench.path("m")) == slice + "1" + slice + "2");
+}
+
 }  // namespace
 }  // namespace voxd::test

@@ -99,6 +99,7 @@ TEST_CASE("the report says what was done in JSON that a parser reads", "[encode]
   report.model_version = "1";
   report.input = {{10, 11, 12}, oblique};
   report.input_dtype = DType::i16;
+  report.warnings = {"left out 1 localizer"};
   report.labels = label_statistics(mask, {{1, "brain"}, {2, "absent"}});
   report.stages_ms = {{"decode", 1.5}, {"queue", 0}, {"pre", 2}, {"network", 3}, {"post", 4}, {"encode", 5}};
   report.total_ms = 16.25;
@@ -111,6 +112,7 @@ TEST_CASE("the report says what was done in JSON that a parser reads", "[encode]
   REQUIRE(json["input"]["dtype"] == "int16");
   REQUIRE(json["input"]["spacing_mm"][0].get<double>() == Approx(1));
   REQUIRE(json["input"]["affine"][0][2].get<double>() == 0.3);
+  REQUIRE(json["warnings"] == nlohmann::json{"left out 1 localizer"});
   REQUIRE(json["labels"][0]["name"] == "brain");
   REQUIRE(json["labels"][0]["voxels"] == 27);
   REQUIRE(json["labels"][0]["ml"].get<double>() == Approx(0.027));
