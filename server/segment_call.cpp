@@ -29,13 +29,13 @@ SegmentationOptions checked_options(const v1::Options& asked, const PipelineDesc
   const SegmentationOptions options{.mask = !asked.omit_mask(),
                                     .contour = asked.contour(),
                                     .probabilities = asked.probabilities(),
+                                    .dicom_seg = asked.dicom_seg(),
                                     .preview = asked.preview(),
                                     .report = asked.report()};
-  if (!options.mask && !options.contour && !options.probabilities && !options.preview && !options.report)
-    fail(Code::invalid_argument, "options: no result is asked for");
-  if (options.preview && !description.ends_on_input_grid)
-    fail(Code::failed_precondition, "options.preview: model '", description.name,
-         "' answers on another grid than the image's, its chain does not end with Invertd");
+  if (options.count() == 0) fail(Code::invalid_argument, "options: no result is asked for");
+  if ((options.preview || options.dicom_seg) && !description.ends_on_input_grid)
+    fail(Code::failed_precondition, options.preview ? "options.preview" : "options.dicom_seg", ": model '",
+         description.name, "' answers on another grid than the image's, its chain does not end with Invertd");
   if (options.probabilities && !description.has_probabilities)
     fail(Code::failed_precondition, "options.probabilities: model '", description.name,
          "' has none, its chain makes no labels of scores");

@@ -13,6 +13,7 @@ v1::Result::Kind kind_of(ResultKind kind) {
     case ResultKind::mask: return v1::Result::MASK;
     case ResultKind::contour: return v1::Result::CONTOUR;
     case ResultKind::probabilities: return v1::Result::PROBABILITIES;
+    case ResultKind::dicom_seg: return v1::Result::DICOM_SEG;
     case ResultKind::preview: return v1::Result::PREVIEW;
     case ResultKind::report: return v1::Result::REPORT;
   }

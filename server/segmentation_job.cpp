@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "models/sha256.h"
+#include "server/encode/dicom_seg.h"
 #include "server/encode/label_map.h"
 #include "server/encode/nifti.h"
 #include "server/encode/preview.h"
@@ -13,6 +14,7 @@ namespace voxd {
 namespace {
 
 constexpr std::string_view kGzip = "application/gzip";
+constexpr std::string_view kDicom = "application/dicom";
 constexpr std::string_view kPng = "image/png";
 constexpr std::string_view kJson = "application/json";
 
@@ -40,13 +42,18 @@ std::vector<HostVolume> SegmentationJob::decode(const WorkerResources& resources
   if (is_audited() || request_.options.report)
     for (const StagedPart& part : request_.parts)
       audit_record.input_sha256.push_back(Sha256().add(part.bytes.bytes()).hex());
-  RequestImages decoded =
-      decode_parts(request_.parts,
-                   {.allocate = resources.staging, .threads = resources.threads, .progress = [this](double fraction) {
-                      report({Stage::decode, fraction, 0});
-                      check();
-                    }});
+  RequestImages decoded = decode_parts(request_.parts, {.allocate = resources.staging,
+                                                        .threads = resources.threads,
+                                                        .keep_dicom_header = request_.options.dicom_seg,
+                                                        .progress = [this](double fraction) {
+                                                          report({Stage::decode, fraction, 0});
+                                                          check();
+                                                        }});
+  if (request_.options.dicom_seg && !decoded.dicom)
+    fail(Code::invalid_argument, "options.dicom_seg: the image is not one DICOM series");
   result_.warnings = std::move(decoded.warnings);
+  dicom_ = std::move(decoded.dicom);
+  dicom_header_ = std::move(decoded.dicom_header);
   return std::move(decoded.images);
 }
 
@@ -65,9 +72,27 @@ void SegmentationJob::encode(const std::vector<HostVolume>& images, PipelineResu
   check();
   if (wanted.probabilities) add(ResultKind::probabilities, kGzip, encode_nifti_gz(result.probabilities.value()));
   check();
+  if (wanted.dicom_seg) add_dicom_seg(*mask);
+  check();
   if (wanted.preview) add(ResultKind::preview, kPng, encode_preview_png(images[0], *mask));
   check();
   if (wanted.report) add(ResultKind::report, kJson, bytes_of(report_of(images[0], *mask, result.components, start)));
+}
+
+void SegmentationJob::add_dicom_seg(const HostVolume& mask) {
+  std::string reason = why_no_reference(*dicom_);
+  if (reason.empty()) {
+    const PipelineDescription& description = model().pipeline->description();
+    std::vector<std::byte> file = encode_dicom_seg(mask, {.source = *dicom_,
+                                                          .header = dicom_header_,
+                                                          .names = description.labels,
+                                                          .model = model().name,
+                                                          .model_version = model().version,
+                                                          .voxd_version = std::string(version())});
+    if (!file.empty()) return add(ResultKind::dicom_seg, kDicom, std::move(file));
+    reason = "nothing was found";
+  }
+  result_.warnings.push_back("no DICOM segmentation: " + reason);
 }
 
 std::string SegmentationJob::report_of(const HostVolume& image, const HostVolume& mask,
@@ -97,9 +122,7 @@ std::string SegmentationJob::report_of(const HostVolume& image, const HostVolume
 void SegmentationJob::add(ResultKind kind, std::string_view media_type, std::vector<std::byte> bytes_of_file) {
   if (is_audited()) audit_record.output_sha256.push_back(Sha256().add(bytes_of_file).hex());
   result_.files.push_back({kind, media_type, std::move(bytes_of_file)});
-  const SegmentationOptions& wanted = request_.options;
-  const int count = wanted.mask + wanted.contour + wanted.probabilities + wanted.preview + wanted.report;
-  report({Stage::encode, static_cast<double>(result_.files.size()) / count, 0});
+  report({Stage::encode, static_cast<double>(result_.files.size()) / request_.options.count(), 0});
 }
 
 void SegmentationJob::deliver() noexcept {

@@ -11,14 +11,17 @@
 
 namespace voxd {
 
-enum class ResultKind { mask, contour, probabilities, preview, report };
+enum class ResultKind { mask, contour, probabilities, dicom_seg, preview, report };
 
 struct SegmentationOptions {
   bool mask = true;
   bool contour = false;
   bool probabilities = false;
+  bool dicom_seg = false;
   bool preview = false;
   bool report = false;
+
+  int count() const { return mask + contour + probabilities + dicom_seg + preview + report; }
 };
 
 struct SegmentationRequest {
@@ -36,13 +39,13 @@ struct ResultFile {
 };
 
 struct SegmentationResult {
-  std::vector<ResultFile> files;  ///< mask, contour, probabilities, preview, report: as far as asked for
+  std::vector<ResultFile> files;  ///< in ResultKind's order, as far as asked for and made
   std::vector<std::string> warnings;
   StageTimes stage_ms{};
 };
 
 /// Image files through a model's pipeline to files: what Segment runs. Thread rule: Job's.
-/// A preview needs image and mask on one grid: ask for it only where the pipeline ends on the input's.
+/// A preview and DICOM objects need image and mask on one grid: ask for them only where the pipeline ends on the input's.
 class SegmentationJob final : public PipelineJob {
  public:
   SegmentationJob(SegmentationRequest request, std::shared_ptr<JobListener<SegmentationResult>> listener,
@@ -55,6 +58,7 @@ class SegmentationJob final : public PipelineJob {
   void deliver_error(const Error& error) noexcept override;
   void report(const JobProgress& progress) noexcept override;
 
+  void add_dicom_seg(const HostVolume& mask);
   void add(ResultKind kind, std::string_view media_type, std::vector<std::byte> bytes_of_file);
   std::string report_of(const HostVolume& image, const HostVolume& mask, const std::map<int, std::int64_t>& components,
                         Clock::time_point encode_start) const;
@@ -62,6 +66,8 @@ class SegmentationJob final : public PipelineJob {
   SegmentationRequest request_;
   const std::shared_ptr<JobListener<SegmentationResult>> listener_;
   SegmentationResult result_;
+  std::optional<DicomSource> dicom_;  // with dicom_header_, where the image is one DICOM series
+  std::vector<std::byte> dicom_header_;
 };
 
 }  // namespace voxd

@@ -19,8 +19,8 @@ namespace {
 struct Arguments {
   std::vector<std::string> inputs;
   std::string model, model_version, request_id;
-  std::string mask, contour, probabilities, preview, report;  // paths; empty: not wanted
-  double timeout_s = 0;                                       // 0: none
+  std::string mask, contour, probabilities, seg, preview, report;  // paths; empty: not wanted
+  double timeout_s = 0;                                            // 0: none
   std::int32_t priority = 0;
   bool json = false, quiet = false;
 };
@@ -40,8 +40,8 @@ bool same_file(const std::string& a, const std::string& b) {
 /// No output may take the place of another or of an input.
 void check_paths(const Arguments& arguments) {
   std::vector<std::string> outputs;
-  for (const std::string& output :
-       {arguments.mask, arguments.contour, arguments.probabilities, arguments.preview, arguments.report}) {
+  for (const std::string& output : {arguments.mask, arguments.contour, arguments.probabilities, arguments.seg,
+                                    arguments.preview, arguments.report}) {
     if (output.empty() || output == "/dev/null") continue;
     for (const std::string& other : outputs)
       if (same_file(output, other)) throw UsageError(output + ": named for two outputs");
@@ -61,6 +61,7 @@ std::vector<Output> open_outputs(const Arguments& arguments) {
   open("mask", arguments.mask, &SegmentationOutcome::mask);
   open("contour", arguments.contour, &SegmentationOutcome::contour);
   open("probabilities", arguments.probabilities, &SegmentationOutcome::probabilities);
+  open("seg", arguments.seg, &SegmentationOutcome::dicom_seg);
   open("preview", arguments.preview, &SegmentationOutcome::preview);
   open("report", arguments.report, &SegmentationOutcome::report);
   return outputs;
@@ -75,6 +76,7 @@ SegmentationInput request_of(const Arguments& arguments, const ImageInput& image
   input.mask = !arguments.mask.empty();
   input.contour = !arguments.contour.empty();
   input.probabilities = !arguments.probabilities.empty();
+  input.dicom_seg = !arguments.seg.empty();
   input.preview = !arguments.preview.empty();
   // The summary's figures come out of the report.
   input.report = !arguments.report.empty() || !arguments.quiet || arguments.json;
@@ -84,8 +86,12 @@ SegmentationInput request_of(const Arguments& arguments, const ImageInput& image
   return input;
 }
 
-/// Everything is written before the first name shows up, so that a full disk leaves the old results in place.
-void write_outputs(const std::vector<Output>& outputs, const SegmentationOutcome& outcome) {
+/// Everything is written before the first name shows up, so that a full disk leaves the old results in place. A result
+/// that the server had none of leaves no file; a warning says why.
+void write_outputs(std::vector<Output>& outputs, const SegmentationOutcome& outcome) {
+  std::erase_if(outputs, [&](const Output& output) {
+    return output.bytes == &SegmentationOutcome::dicom_seg && outcome.dicom_seg.empty();
+  });
   for (const Output& output : outputs) output.file->write(outcome.*output.bytes);
   for (const Output& output : outputs) output.file->publish();
 }
@@ -109,7 +115,7 @@ void segment(const Arguments& arguments, const Shared& shared) {
   if (!arguments.quiet)
     for (const std::string& note : image.notes()) std::cerr << note << '\n';
   const Interrupt interrupt;  // from here on Ctrl-C leaves neither a call on the server nor a temporary file
-  const std::vector<Output> outputs = open_outputs(arguments);
+  std::vector<Output> outputs = open_outputs(arguments);
   SegmentationOutcome outcome;
   {
     ProgressBar bar(!arguments.quiet);
@@ -139,6 +145,7 @@ void add_segment_command(CLI::App& app, const Shared& shared) {
   command->add_option("--contour", arguments->contour, "Write the label map's boundary here (.nii.gz)");
   command->add_option("--probabilities", arguments->probabilities,
                       "Write what the labels are made of here (.nii.gz): float32, one volume per class");
+  command->add_option("--seg", arguments->seg, "Write the label map as a DICOM segmentation of the series here (.dcm)");
   command->add_option("--preview", arguments->preview, "Write a picture of three planes with the contour here (.png)");
   command->add_option("--report", arguments->report, "Write volumes, geometry and timings here (.json)");
   command->add_option("--timeout", arguments->timeout_s, "Seconds after which the call is given up; 0 for no limit")

@@ -186,3 +186,55 @@ TEST_CASE("nothing of the patient or the study is logged, reported or said in an
   CHECK_THAT(log.text(), Contains("INVALID_ARGUMENT") && !Contains("PLANTED"));
   CHECK_THAT(said, Contains("PhotometricInterpretation") && !Contains("PLANTED"));
 }
+
+TEST_CASE("a DICOM segmentation comes back of a DICOM series") {
+  const ServerFixture server;
+  const Files files = files_of(series());
+  v1::Open open = open_files(files);
+  open.mutable_options()->set_dicom_seg(true);
+  const SegmentOutcome outcome = segment_files(server, files, open);
+  REQUIRE(outcome.status.ok());
+  CHECK(outcome.summary->warnings_size() == 0);
+  CHECK(outcome.results.at(v1::Result::DICOM_SEG).substr(128, 4) == "DICM");
+}
+
+TEST_CASE("where there can be no DICOM segmentation the mask comes, and the reason") {
+  const ServerFixture server;
+  std::vector<DicomDataset> slices = series();
+  std::string reason;
+  SECTION("nothing was found") {
+    for (DicomDataset& slice : slices) slice.text(tag::intercept, "DS", "-2000");
+    reason = "nothing was found";
+  }
+  SECTION("the images have no identifiers") {
+    for (DicomDataset& slice : slices) slice.text(tag::frame_of_reference, "UI", "");
+    reason = "FrameOfReferenceUID is empty";
+  }
+  const Files files = files_of(slices);
+  v1::Open open = open_files(files);
+  open.mutable_options()->set_dicom_seg(true);
+  const SegmentOutcome outcome = segment_files(server, files, open);
+  REQUIRE(outcome.status.ok());
+  CHECK(outcome.results.count(v1::Result::MASK) == 1);
+  CHECK(outcome.results.count(v1::Result::DICOM_SEG) == 0);
+  REQUIRE(outcome.summary->warnings_size() == 1);
+  CHECK_THAT(outcome.summary->warnings(0), Contains("no DICOM segmentation: " + reason));
+  CHECK_THAT(outcome.results.at(v1::Result::REPORT), Contains(reason));
+}
+
+TEST_CASE("a DICOM segmentation of another image, or on another grid, is refused") {
+  const std::string image = small_image();
+  v1::Open open = open_for(image);
+  open.mutable_options()->set_dicom_seg(true);
+  {
+    const ServerFixture server;
+    const SegmentOutcome outcome = segment(server.channel, open, image);
+    CHECK(outcome.status.error_code() == grpc::StatusCode::INVALID_ARGUMENT);
+    CHECK_THAT(outcome.status.error_message(), Contains("options.dicom_seg: the image is not one DICOM series"));
+    CHECK(server.pipeline->runs == 0);
+  }
+  const ServerFixture server({}, [](FakePipeline& fake) { fake.description_.ends_on_input_grid = false; });
+  const SegmentOutcome outcome = segment(server.channel, open, image);
+  CHECK(outcome.status.error_code() == grpc::StatusCode::FAILED_PRECONDITION);
+  CHECK_THAT(outcome.status.error_message(), Contains("options.dicom_seg: model 'fake' answers on another grid"));
+}

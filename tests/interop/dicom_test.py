@@ -1,0 +1,88 @@
+# venv: dicom
+"""A DICOM series through voxd and voxctl: the mask that the same volume gives as NIfTI, and a segmentation that others read."""
+import json
+import shutil
+import subprocess
+
+import highdicom
+import nibabel
+import numpy as np
+import pydicom
+import pytest
+
+from dicom_series import write_series
+from support import HEAD
+
+BRAIN = "brain_extraction"
+OK, BAD_INPUT = 0, 2
+
+
+@pytest.fixture(scope="module")
+def server(start_module_server):
+    return start_module_server(BRAIN)
+
+
+@pytest.fixture(scope="module")
+def head():
+    image = nibabel.load(HEAD)
+    return np.asarray(image.dataobj), image.affine
+
+
+@pytest.fixture(scope="module")
+def series(head, tmp_path_factory):
+    """The head as an MR series: its folder, and its files by z."""
+    folder = tmp_path_factory.mktemp("series") / "head"
+    files = write_series(folder, *head)
+    (folder / "README.txt").write_text("not an image")
+    return folder, files
+
+
+@pytest.fixture(scope="module")
+def results(server, series, tmp_path_factory):
+    """One run on the series: its outputs and its summary."""
+    folder = tmp_path_factory.mktemp("results")
+    result = server.voxctl("segment", series[0], "--model", BRAIN, "--json", "--mask", folder / "mask.nii.gz", "--seg", folder / "seg.dcm",
+                           "--report", folder / "report.json", "--preview", folder / "preview.png")
+    assert result.returncode == OK, result.stderr
+    assert "left out 1 files that are not DICOM" in result.stderr
+    return folder, json.loads(result.stdout)
+
+
+def mask_of(folder):
+    image = nibabel.load(folder / "mask.nii.gz")
+    return np.asarray(image.dataobj), image.affine
+
+
+def test_the_mask_is_that_of_the_same_volume_as_nifti(server, head, results, tmp_path):
+    result = server.voxctl("segment", HEAD, "--model", BRAIN, "--mask", tmp_path / "mask.nii.gz")
+    assert result.returncode == OK, result.stderr
+    expected, affine = mask_of(tmp_path)
+    mask, mask_affine = mask_of(results[0])
+    assert results[1]["warnings"] == []
+    assert np.allclose(mask_affine, affine, atol=1e-5)
+    assert np.array_equal(mask, expected)
+
+
+def test_highdicom_reads_the_segmentation_as_the_label_map(series, results):
+    seg = highdicom.seg.segread(results[0] / "seg.dcm")
+    mask, _ = mask_of(results[0])
+    assert [segment.segment_label for segment in map(seg.get_segment_description, seg.segment_numbers)] == ["brain"]
+    assert seg.get_segment_description(1).segmented_property_type.value == "12738006"
+    sources = [pydicom.dcmread(file, stop_before_pixels=True) for file in series[1]]
+    planes = seg.get_pixels_by_source_instance([source.SOPInstanceUID for source in sources], combine_segments=True,
+                                               assert_missing_frames_are_empty=True)
+    assert np.array_equal(planes.transpose(2, 1, 0), mask)
+    assert seg.StudyInstanceUID == sources[0].StudyInstanceUID and seg.FrameOfReferenceUID == sources[0].FrameOfReferenceUID
+    assert seg.PatientID == "PAT-1"
+    [reference] = seg.ReferencedSeriesSequence
+    assert len(reference.ReferencedInstanceSequence) == len(sources)
+    measures = seg.SharedFunctionalGroupsSequence[0].PixelMeasuresSequence[0]
+    assert float(measures.SpacingBetweenSlices) == pytest.approx(1)
+
+
+def test_dciodvfy_finds_no_error_in_the_segmentation(results):
+    dciodvfy = shutil.which("dciodvfy")
+    assert dciodvfy, "dicom3tools is not installed"
+    said = subprocess.run([dciodvfy, results[0] / "seg.dcm"], capture_output=True, text=True, timeout=120)
+    errors = [line for line in (said.stdout + said.stderr).splitlines() if line.startswith("Error")]
+    assert not errors, errors
