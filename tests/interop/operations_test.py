@@ -8,14 +8,12 @@ import re
 import shutil
 import signal
 import subprocess
-import urllib.error
-import urllib.request
 
 import nibabel
 import numpy as np
 import pytest
 
-from support import ZOO, body_phantom, wait_until
+from support import ZOO, body_phantom, http, wait_until
 
 SECRETS = ["DOE^JANE", "DOE_JANE", "PID-4711", "JANES-WARD"]
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -28,16 +26,6 @@ def repository(tmp_path):
     shutil.copytree(ZOO / "spleen_seg", folder)
     (folder / "configs/serving.json").write_text('{"warm_up_size": [32, 32, 32]}')
     return folder.parent
-
-
-def http(server, path):
-    """Status and text of what the server answers on its HTTP address."""
-    port = wait_until(lambda: re.search(r"over HTTP on port (\d+)", server.log()), "the log names the HTTP port")[1]
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as reply:
-            return reply.status, reply.read().decode()
-    except urllib.error.HTTPError as error:
-        return error.code, error.read().decode()
 
 
 def image_of_jane(folder):

@@ -1,9 +1,12 @@
 """What the tests with foreign clients share: the built programs as processes, and small images."""
 import os
+import re
 import signal
 import socket
 import subprocess
 import time
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +32,7 @@ def wait_until(condition, what, seconds=60):
 class Server:
     """One voxd on a free port of this machine, ready when the constructor returns. `address`: where to reach it instead, as `options` say."""
 
-    def __init__(self, folder, *models, options=(), repository=ZOO, address=None):
+    def __init__(self, folder, *models, options=(), repository=ZOO, address=None, **popen):
         self.log_file = folder / "voxd.log"
         port_file = folder / "port"
         port_file.unlink(missing_ok=True)
@@ -38,7 +41,7 @@ class Server:
             self.process = subprocess.Popen(
                 [BIN / "voxd", "--model-repository", repository, *names, "--device", "cpu", "--address", "127.0.0.1:0",
                  "--port-file", port_file, *options], stdout=log, stderr=log,
-                env={"VOXD_METRICS_ADDRESS": "off", **os.environ})
+                env={"VOXD_METRICS_ADDRESS": "off", **os.environ}, **popen)
         try:
             wait_until(lambda: port_file.exists() or self.ended(), "voxd names its port", START_S)
             assert not self.ended(), self.log()
@@ -79,6 +82,16 @@ class Server:
     def kill(self):
         self.process.kill()
         self.process.wait()
+
+
+def http(server, path):
+    """Status and text of what the server answers on its HTTP address."""
+    port = wait_until(lambda: re.search(r"over HTTP on port (\d+)", server.log()), "the log names the HTTP port")[1]
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as reply:
+            return reply.status, reply.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
 
 
 def free_port():
