@@ -9,6 +9,7 @@
 #include "server/grpc_status.h"
 #include "server/infer_message.h"
 #include "server/infer_reply.h"
+#include "server/printable.h"
 
 namespace voxd {
 namespace {
