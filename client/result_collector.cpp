@@ -13,6 +13,7 @@ std::string SegmentationOutcome::*place_of(v1::Result::Kind kind) {
     case v1::Result::CONTOUR: return &SegmentationOutcome::contour;
     case v1::Result::PROBABILITIES: return &SegmentationOutcome::probabilities;
     case v1::Result::DICOM_SEG: return &SegmentationOutcome::dicom_seg;
+    case v1::Result::DICOM_RTSTRUCT: return &SegmentationOutcome::dicom_rtstruct;
     case v1::Result::PREVIEW: return &SegmentationOutcome::preview;
     case v1::Result::REPORT: return &SegmentationOutcome::report;
     default:

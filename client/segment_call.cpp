@@ -60,6 +60,7 @@ v1::SegmentRequest SegmentCall::open_message() const {
   options.set_contour(input_.contour);
   options.set_probabilities(input_.probabilities);
   options.set_dicom_seg(input_.dicom_seg);
+  options.set_dicom_rtstruct(input_.dicom_rtstruct);
   options.set_preview(input_.preview);
   options.set_report(input_.report);
   options.set_priority(input_.priority);

@@ -60,7 +60,8 @@ struct SegmentationInput {
   bool mask = true;              ///< which results to send back
   bool contour = false;
   bool probabilities = false;
-  bool dicom_seg = false;  ///< of a DICOM series: the label map as a DICOM segmentation
+  bool dicom_seg = false;       ///< of a DICOM series: the label map as a DICOM segmentation
+  bool dicom_rtstruct = false;  ///< the same as a DICOM RT structure set
   bool preview = false;
   bool report = false;
   std::int32_t priority = 0;                         ///< higher goes first
@@ -70,13 +71,14 @@ struct SegmentationInput {
 /// What came back. A result that was not asked for is empty.
 struct SegmentationOutcome {
   std::string request_id;
-  std::string model_version;  ///< the version that answered
-  std::string mask;           ///< bytes of a .nii.gz: label map on the input's grid
-  std::string contour;        ///< bytes of a .nii.gz: the label map's boundary voxels
-  std::string probabilities;  ///< bytes of a .nii.gz: float32, classes along the fourth axis
-  std::string dicom_seg;      ///< bytes of a DICOM file; empty where there is none, as `warnings` then says
-  std::string preview;        ///< bytes of a PNG
-  std::string report;         ///< JSON
+  std::string model_version;   ///< the version that answered
+  std::string mask;            ///< bytes of a .nii.gz: label map on the input's grid
+  std::string contour;         ///< bytes of a .nii.gz: the label map's boundary voxels
+  std::string probabilities;   ///< bytes of a .nii.gz: float32, classes along the fourth axis
+  std::string dicom_seg;       ///< bytes of a DICOM file; empty where there is none, as `warnings` then says
+  std::string dicom_rtstruct;  ///< the same
+  std::string preview;         ///< bytes of a PNG
+  std::string report;          ///< JSON
   std::map<std::string, double> stage_ms;  ///< decode, queue, pre, network, post, encode: milliseconds
   std::vector<std::string> warnings;       ///< of the image: what was left out of a series or looks unusual
 };

@@ -30,12 +30,17 @@ SegmentationOptions checked_options(const v1::Options& asked, const PipelineDesc
                                     .contour = asked.contour(),
                                     .probabilities = asked.probabilities(),
                                     .dicom_seg = asked.dicom_seg(),
+                                    .dicom_rtstruct = asked.dicom_rtstruct(),
                                     .preview = asked.preview(),
                                     .report = asked.report()};
   if (options.count() == 0) fail(Code::invalid_argument, "options: no result is asked for");
-  if ((options.preview || options.dicom_seg) && !description.ends_on_input_grid)
-    fail(Code::failed_precondition, options.preview ? "options.preview" : "options.dicom_seg", ": model '",
-         description.name, "' answers on another grid than the image's, its chain does not end with Invertd");
+  const char* const on_the_image = options.preview          ? "options.preview"
+                                   : options.dicom_seg      ? "options.dicom_seg"
+                                   : options.dicom_rtstruct ? "options.dicom_rtstruct"
+                                                            : nullptr;
+  if (on_the_image != nullptr && !description.ends_on_input_grid)
+    fail(Code::failed_precondition, on_the_image, ": model '", description.name,
+         "' answers on another grid than the image's, its chain does not end with Invertd");
   if (options.probabilities && !description.has_probabilities)
     fail(Code::failed_precondition, "options.probabilities: model '", description.name,
          "' has none, its chain makes no labels of scores");

@@ -14,6 +14,7 @@ v1::Result::Kind kind_of(ResultKind kind) {
     case ResultKind::contour: return v1::Result::CONTOUR;
     case ResultKind::probabilities: return v1::Result::PROBABILITIES;
     case ResultKind::dicom_seg: return v1::Result::DICOM_SEG;
+    case ResultKind::dicom_rtstruct: return v1::Result::DICOM_RTSTRUCT;
     case ResultKind::preview: return v1::Result::PREVIEW;
     case ResultKind::report: return v1::Result::REPORT;
   }

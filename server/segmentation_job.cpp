@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "models/sha256.h"
+#include "server/encode/dicom_rtstruct.h"
 #include "server/encode/dicom_seg.h"
 #include "server/encode/label_map.h"
 #include "server/encode/nifti.h"
@@ -44,13 +45,14 @@ std::vector<HostVolume> SegmentationJob::decode(const WorkerResources& resources
       audit_record.input_sha256.push_back(Sha256().add(part.bytes.bytes()).hex());
   RequestImages decoded = decode_parts(request_.parts, {.allocate = resources.staging,
                                                         .threads = resources.threads,
-                                                        .keep_dicom_header = request_.options.dicom_seg,
+                                                        .keep_dicom_header = request_.options.dicom(),
                                                         .progress = [this](double fraction) {
                                                           report({Stage::decode, fraction, 0});
                                                           check();
                                                         }});
-  if (request_.options.dicom_seg && !decoded.dicom)
-    fail(Code::invalid_argument, "options.dicom_seg: the image is not one DICOM series");
+  if (request_.options.dicom() && !decoded.dicom)
+    fail(Code::invalid_argument, request_.options.dicom_seg ? "options.dicom_seg" : "options.dicom_rtstruct",
+         ": the image is not one DICOM series");
   result_.warnings = std::move(decoded.warnings);
   dicom_ = std::move(decoded.dicom);
   dicom_header_ = std::move(decoded.dicom_header);
@@ -72,27 +74,32 @@ void SegmentationJob::encode(const std::vector<HostVolume>& images, PipelineResu
   check();
   if (wanted.probabilities) add(ResultKind::probabilities, kGzip, encode_nifti_gz(result.probabilities.value()));
   check();
-  if (wanted.dicom_seg) add_dicom_seg(*mask);
+  if (wanted.dicom()) add_dicom_objects(*mask);
   check();
   if (wanted.preview) add(ResultKind::preview, kPng, encode_preview_png(images[0], *mask));
   check();
   if (wanted.report) add(ResultKind::report, kJson, bytes_of(report_of(images[0], *mask, result.components, start)));
 }
 
-void SegmentationJob::add_dicom_seg(const HostVolume& mask) {
-  std::string reason = why_no_reference(*dicom_);
-  if (reason.empty()) {
-    const PipelineDescription& description = model().pipeline->description();
-    std::vector<std::byte> file = encode_dicom_seg(mask, {.source = *dicom_,
-                                                          .header = dicom_header_,
-                                                          .names = description.labels,
-                                                          .model = model().name,
-                                                          .model_version = model().version,
-                                                          .voxd_version = std::string(version())});
-    if (!file.empty()) return add(ResultKind::dicom_seg, kDicom, std::move(file));
-    reason = "nothing was found";
-  }
-  result_.warnings.push_back("no DICOM segmentation: " + reason);
+void SegmentationJob::add_dicom_objects(const HostVolume& mask) {
+  const PipelineDescription& description = model().pipeline->description();
+  const DicomSubject subject{.source = *dicom_,
+                             .header = dicom_header_,
+                             .names = description.labels,
+                             .model = model().name,
+                             .model_version = model().version,
+                             .voxd_version = std::string(version())};
+  const std::string no_reference = why_no_reference(*dicom_);
+  const auto add_object = [&](bool wanted, ResultKind kind, const char* name, auto encode_object) {
+    if (!wanted) return;
+    std::vector<std::byte> file = no_reference.empty() ? encode_object(mask, subject) : std::vector<std::byte>{};
+    if (!file.empty()) return add(kind, kDicom, std::move(file));
+    result_.warnings.push_back(std::string("no DICOM ") + name + ": " +
+                               (no_reference.empty() ? "nothing was found" : no_reference));
+  };
+  add_object(request_.options.dicom_seg, ResultKind::dicom_seg, "segmentation", encode_dicom_seg);
+  check();
+  add_object(request_.options.dicom_rtstruct, ResultKind::dicom_rtstruct, "structure set", encode_dicom_rtstruct);
 }
 
 std::string SegmentationJob::report_of(const HostVolume& image, const HostVolume& mask,

@@ -11,17 +11,19 @@
 
 namespace voxd {
 
-enum class ResultKind { mask, contour, probabilities, dicom_seg, preview, report };
+enum class ResultKind { mask, contour, probabilities, dicom_seg, dicom_rtstruct, preview, report };
 
 struct SegmentationOptions {
   bool mask = true;
   bool contour = false;
   bool probabilities = false;
   bool dicom_seg = false;
+  bool dicom_rtstruct = false;
   bool preview = false;
   bool report = false;
 
-  int count() const { return mask + contour + probabilities + dicom_seg + preview + report; }
+  bool dicom() const { return dicom_seg || dicom_rtstruct; }
+  int count() const { return mask + contour + probabilities + dicom_seg + dicom_rtstruct + preview + report; }
 };
 
 struct SegmentationRequest {
@@ -45,7 +47,8 @@ struct SegmentationResult {
 };
 
 /// Image files through a model's pipeline to files: what Segment runs. Thread rule: Job's.
-/// A preview and DICOM objects need image and mask on one grid: ask for them only where the pipeline ends on the input's.
+/// A preview and DICOM objects need image and mask on one grid: ask for them only where the pipeline ends on the
+/// input's.
 class SegmentationJob final : public PipelineJob {
  public:
   SegmentationJob(SegmentationRequest request, std::shared_ptr<JobListener<SegmentationResult>> listener,
@@ -58,7 +61,7 @@ class SegmentationJob final : public PipelineJob {
   void deliver_error(const Error& error) noexcept override;
   void report(const JobProgress& progress) noexcept override;
 
-  void add_dicom_seg(const HostVolume& mask);
+  void add_dicom_objects(const HostVolume& mask);
   void add(ResultKind kind, std::string_view media_type, std::vector<std::byte> bytes_of_file);
   std::string report_of(const HostVolume& image, const HostVolume& mask, const std::map<int, std::int64_t>& components,
                         Clock::time_point encode_start) const;

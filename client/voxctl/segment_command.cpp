@@ -19,8 +19,8 @@ namespace {
 struct Arguments {
   std::vector<std::string> inputs;
   std::string model, model_version, request_id;
-  std::string mask, contour, probabilities, seg, preview, report;  // paths; empty: not wanted
-  double timeout_s = 0;                                            // 0: none
+  std::string mask, contour, probabilities, seg, rtstruct, preview, report;  // paths; empty: not wanted
+  double timeout_s = 0;                                                      // 0: none
   std::int32_t priority = 0;
   bool json = false, quiet = false;
 };
@@ -41,7 +41,7 @@ bool same_file(const std::string& a, const std::string& b) {
 void check_paths(const Arguments& arguments) {
   std::vector<std::string> outputs;
   for (const std::string& output : {arguments.mask, arguments.contour, arguments.probabilities, arguments.seg,
-                                    arguments.preview, arguments.report}) {
+                                    arguments.rtstruct, arguments.preview, arguments.report}) {
     if (output.empty() || output == "/dev/null") continue;
     for (const std::string& other : outputs)
       if (same_file(output, other)) throw UsageError(output + ": named for two outputs");
@@ -62,6 +62,7 @@ std::vector<Output> open_outputs(const Arguments& arguments) {
   open("contour", arguments.contour, &SegmentationOutcome::contour);
   open("probabilities", arguments.probabilities, &SegmentationOutcome::probabilities);
   open("seg", arguments.seg, &SegmentationOutcome::dicom_seg);
+  open("rtstruct", arguments.rtstruct, &SegmentationOutcome::dicom_rtstruct);
   open("preview", arguments.preview, &SegmentationOutcome::preview);
   open("report", arguments.report, &SegmentationOutcome::report);
   return outputs;
@@ -77,6 +78,7 @@ SegmentationInput request_of(const Arguments& arguments, const ImageInput& image
   input.contour = !arguments.contour.empty();
   input.probabilities = !arguments.probabilities.empty();
   input.dicom_seg = !arguments.seg.empty();
+  input.dicom_rtstruct = !arguments.rtstruct.empty();
   input.preview = !arguments.preview.empty();
   // The summary's figures come out of the report.
   input.report = !arguments.report.empty() || !arguments.quiet || arguments.json;
@@ -90,7 +92,9 @@ SegmentationInput request_of(const Arguments& arguments, const ImageInput& image
 /// that the server had none of leaves no file; a warning says why.
 void write_outputs(std::vector<Output>& outputs, const SegmentationOutcome& outcome) {
   std::erase_if(outputs, [&](const Output& output) {
-    return output.bytes == &SegmentationOutcome::dicom_seg && outcome.dicom_seg.empty();
+    const bool may_be_absent =
+        output.bytes == &SegmentationOutcome::dicom_seg || output.bytes == &SegmentationOutcome::dicom_rtstruct;
+    return may_be_absent && (outcome.*output.bytes).empty();
   });
   for (const Output& output : outputs) output.file->write(outcome.*output.bytes);
   for (const Output& output : outputs) output.file->publish();
@@ -146,6 +150,7 @@ void add_segment_command(CLI::App& app, const Shared& shared) {
   command->add_option("--probabilities", arguments->probabilities,
                       "Write what the labels are made of here (.nii.gz): float32, one volume per class");
   command->add_option("--seg", arguments->seg, "Write the label map as a DICOM segmentation of the series here (.dcm)");
+  command->add_option("--rtstruct", arguments->rtstruct, "Write it as a DICOM RT structure set here (.dcm)");
   command->add_option("--preview", arguments->preview, "Write a picture of three planes with the contour here (.png)");
   command->add_option("--report", arguments->report, "Write volumes, geometry and timings here (.json)");
   command->add_option("--timeout", arguments->timeout_s, "Seconds after which the call is given up; 0 for no limit")

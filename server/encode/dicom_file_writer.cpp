@@ -21,8 +21,7 @@ std::unique_ptr<DcmFileFormat> parse_dicom(std::span<const std::byte> header) {
   return file;
 }
 
-std::vector<std::byte> write_dicom(DcmFileFormat& file) {
-  constexpr E_TransferSyntax syntax = EXS_LittleEndianExplicit;
+std::vector<std::byte> write_dicom(DcmFileFormat& file, E_TransferSyntax syntax) {
   if (file.validateMetaInfo(syntax).bad()) fail(Code::internal, "dicom: the object has no identity");
   constexpr std::size_t meta_bytes = 4096;
   std::vector<std::byte> bytes(meta_bytes + file.getDataset()->calcElementLength(syntax, EET_ExplicitLength));

@@ -17,8 +17,8 @@ namespace voxd {
 /// Reads what dicom_header() kept. Throws Error{internal} if it is nothing of the kind.
 std::unique_ptr<DcmFileFormat> parse_dicom(std::span<const std::byte> header);
 
-/// The file as explicit little endian, with its meta header. Throws Error{internal}.
-std::vector<std::byte> write_dicom(DcmFileFormat& file);
+/// The file in that transfer syntax, with its meta header. Throws Error{internal}.
+std::vector<std::byte> write_dicom(DcmFileFormat& file, E_TransferSyntax syntax);
 
 /// Between neighbouring planes, along their normal: less than the length of the step where slices are shifted.
 double slice_distance_mm(const Geometry& geometry);

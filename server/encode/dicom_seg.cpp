@@ -220,7 +220,7 @@ class SegWriter {
     // place.
     check(file.getDataset()->putAndInsertUint8Array(DCM_PixelData, packed_.data(), packed_.size()), "its voxels");
     mark_places_as_kept(*file.getDataset());
-    return write_dicom(file);
+    return write_dicom(file, EXS_LittleEndianExplicit);
   }
 
   /// DCMTK has no word for it: each voxel lies where the image's pixel lies.

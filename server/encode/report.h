@@ -45,7 +45,7 @@ struct Report {
   DType input_dtype = DType::f32;
   std::vector<std::string> input_sha256;  ///< of each file as it came
   std::string mask_sha256;                ///< of the label map's voxels in memory order, before any file format
-  std::vector<std::string> warnings;  ///< of the image: what was left out of it or looks unusual
+  std::vector<std::string> warnings;      ///< of the image: what was left out of it or looks unusual
   std::vector<LabelStatistics> labels;
   std::vector<std::pair<std::string, double>>
       stages_ms;        ///< decode, queue, pre, network, post, encode; milliseconds, in this order

@@ -9,9 +9,10 @@ import nibabel
 import numpy as np
 import pydicom
 import pytest
+import rt_utils
 
 from dicom_series import write_series
-from support import HEAD
+from support import CT_SERIES, HEAD
 
 BRAIN = "brain_extraction"
 OK, BAD_INPUT = 0, 2
@@ -42,6 +43,7 @@ def results(server, series, tmp_path_factory):
     """One run on the series: its outputs and its summary."""
     folder = tmp_path_factory.mktemp("results")
     result = server.voxctl("segment", series[0], "--model", BRAIN, "--json", "--mask", folder / "mask.nii.gz", "--seg", folder / "seg.dcm",
+                           "--rtstruct", folder / "rtstruct.dcm",
                            "--report", folder / "report.json", "--preview", folder / "preview.png")
     assert result.returncode == OK, result.stderr
     assert "left out 1 files that are not DICOM" in result.stderr
@@ -80,9 +82,42 @@ def test_highdicom_reads_the_segmentation_as_the_label_map(series, results):
     assert float(measures.SpacingBetweenSlices) == pytest.approx(1)
 
 
-def test_dciodvfy_finds_no_error_in_the_segmentation(results):
+def test_rt_utils_reads_the_structure_set_as_the_label_map(series, results):
+    structures = rt_utils.RTStructBuilder.create_from(dicom_series_path=str(series[0]), rt_struct_path=str(results[0] / "rtstruct.dcm"))
+    assert structures.get_roi_names() == ["brain"]
+    read = structures.get_roi_mask_by_name("brain")  # rows, columns, slices by rising position
+    mask = mask_of(results[0])[0].astype(bool).transpose(1, 0, 2)
+    dice = 2 * np.count_nonzero(read & mask) / (np.count_nonzero(read) + np.count_nonzero(mask))
+    assert dice >= 0.995, dice
+
+
+@pytest.mark.parametrize("file", ["seg.dcm", "rtstruct.dcm"])
+def test_dciodvfy_finds_no_error(results, file):
     dciodvfy = shutil.which("dciodvfy")
     assert dciodvfy, "dicom3tools is not installed"
-    said = subprocess.run([dciodvfy, results[0] / "seg.dcm"], capture_output=True, text=True, timeout=120)
+    said = subprocess.run([dciodvfy, results[0] / file], capture_output=True, text=True, timeout=120)
     errors = [line for line in (said.stdout + said.stderr).splitlines() if line.startswith("Error")]
     assert not errors, errors
+
+
+def test_a_real_ct_without_identifiers_has_a_mask_but_no_segmentation(server, tmp_path):
+    result = server.voxctl("segment", CT_SERIES, "--model", BRAIN, "--json", "--mask", tmp_path / "mask.nii.gz",
+                           "--seg", tmp_path / "seg.dcm", "--report", tmp_path / "report.json")
+    assert result.returncode == OK, result.stderr
+    summary = json.loads(result.stdout)
+    assert any(warning.startswith("no DICOM segmentation: SOPClassUID is empty") for warning in summary["warnings"])
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["mask.nii.gz", "report.json"]
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert report["input"]["size"] == [512, 512, 20]
+    assert report["input"]["spacing_mm"] == pytest.approx([0.9765625, 0.9765625, 2.0])  # SliceThickness says 3
+
+
+def test_a_series_with_a_gap_is_refused_in_one_line(server, series, tmp_path):
+    folder = tmp_path / "series"
+    folder.mkdir()
+    for z, file in enumerate(series[1]):
+        if z != 90:
+            (folder / file.name).symlink_to(file)
+    result = server.voxctl("segment", folder, "--model", BRAIN, "--mask", tmp_path / "mask.nii.gz")
+    assert result.returncode == BAD_INPUT
+    assert "1 slice is missing: 2 mm between slices 90 and 91 of 180, 1 mm elsewhere" in result.stderr

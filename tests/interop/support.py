@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(os.environ.get("VOXD_BIN_DIR", ROOT / "build/release/bin"))
 ZOO = ROOT / "models/zoo"
 HEAD = ROOT / ".deps/data/ch2.nii.gz"
+CT_SERIES = ROOT / ".deps/data/ct_series"  # 20 slices, JPEG 2000; its files have no identifiers
 START_S = 120  # a server that has not become ready after that never will
 
 

@@ -1,0 +1,22 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace voxd {
+
+/// Column and row; pixel centres are at whole numbers.
+using PixelPoint = std::array<double, 2>;
+
+/// The closed outlines of the pixels of one label on one plane (columns contiguous), each a polygon without its first
+/// point again: around every part (clockwise as shown on a screen) and every hole (the other way). Pixels that touch at
+/// a corner only are two parts. Filled by even and odd the polygons hold the centres of exactly these pixels: a
+/// polygon's points lie 0.49 of a pixel from the centre of the pixel that they bound, towards its neighbour. It is not
+/// half a pixel so that a reader that rounds points to whole pixels gets the same pixels as well. A single pixel is a
+/// polygon like any other, of four points. Points on straight lines are left out.
+std::vector<std::vector<PixelPoint>> trace_outlines(std::span<const std::uint16_t> plane, std::int32_t columns,
+                                                    std::int32_t rows, std::uint16_t label);
+
+}  // namespace voxd
