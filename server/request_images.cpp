@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "server/decode/archive.h"
 #include "server/decode/dicom_file.h"
 #include "server/decode/image.h"
 #include "server/printable.h"
@@ -35,6 +36,25 @@ void decode_series(std::span<StagedPart> parts, const ImageDecoding& how, double
   decoded.dicom = std::move(source);
 }
 
+bool is_archive_part(const StagedPart& part) {
+  return part.format == "zip" || part.format == "tar" || (part.format.empty() && is_archive(part.bytes.bytes()));
+}
+
+/// The DICOM files in an archive, as parts.
+std::vector<StagedPart> parts_of_archive(StagedPart archive, const ImageDecoding& how, RequestImages& decoded) {
+  std::vector<HostBuffer> files =
+      unpack_archive(archive.bytes.bytes(), {.max_bytes = how.max_unpacked_bytes}, how.allocate);
+  std::vector<StagedPart> parts;
+  for (std::size_t i = 0; i < files.size(); ++i)
+    if (is_dicom(std::as_const(files[i]).bytes()))
+      parts.push_back({archive.id + "/" + std::to_string(i + 1), "dicom", "", std::move(files[i])});
+  if (parts.empty()) fail(Code::invalid_argument, "archive: ", files.size(), " files, none of them DICOM");
+  if (parts.size() < files.size())
+    decoded.warnings.push_back("left out " + std::to_string(files.size() - parts.size()) +
+                               " files of the archive that are not DICOM");
+  return parts;
+}
+
 void decode_one_by_one(std::vector<StagedPart>& parts, const ImageDecoding& how, RequestImages& decoded) {
   const double share = 1 / static_cast<double>(parts.size());
   for (std::size_t i = 0; i < parts.size(); ++i) {
@@ -53,6 +73,10 @@ void decode_one_by_one(std::vector<StagedPart>& parts, const ImageDecoding& how,
 
 RequestImages decode_parts(std::vector<StagedPart>& parts, const ImageDecoding& how) {
   RequestImages decoded;
+  if (std::any_of(parts.begin(), parts.end(), is_archive_part)) {
+    if (parts.size() > 1) fail(Code::invalid_argument, "parts: ", parts.size(), ", an archive is the only one");
+    parts = parts_of_archive(std::move(parts.front()), how, decoded);
+  }
   const auto dicom = static_cast<std::size_t>(std::count_if(parts.begin(), parts.end(), is_dicom_part));
   const bool named = !parts.empty() && !parts.front().channel.empty();
   if (dicom > 0 && dicom < parts.size() && !named)

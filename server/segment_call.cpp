@@ -145,7 +145,8 @@ void SegmentCall::submit() {
   check_deadline(deadline_);
   if (context_.IsCancelled()) fail(Code::cancelled, "cancelled by the caller");
   if (!upload_) fail(Code::invalid_argument, "the call ended before an open message came");
-  SegmentationRequest request{record_.id, record_.trace, model_, upload_->take(), options_};
+  SegmentationRequest request{record_.id,      record_.trace, model_,
+                              upload_->take(), options_,      serving_.limits.max_image_bytes};
   const auto job = std::make_shared<SegmentationJob>(std::move(request), shared_from_this(), serving_.records);
   static_cast<JobTraits&>(*job) = traits_;
   {

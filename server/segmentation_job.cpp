@@ -46,6 +46,7 @@ std::vector<HostVolume> SegmentationJob::decode(const WorkerResources& resources
   RequestImages decoded = decode_parts(request_.parts, {.allocate = resources.staging,
                                                         .threads = resources.threads,
                                                         .keep_dicom_header = request_.options.dicom(),
+                                                        .max_unpacked_bytes = request_.max_unpacked_bytes,
                                                         .progress = [this](double fraction) {
                                                           report({Stage::decode, fraction, 0});
                                                           check();

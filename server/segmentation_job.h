@@ -32,6 +32,7 @@ struct SegmentationRequest {
   std::shared_ptr<const Model> model;
   std::vector<StagedPart> parts;  ///< in the pipeline's order; several are channels, or the files of a DICOM series
   SegmentationOptions options;
+  std::int64_t max_unpacked_bytes = std::int64_t{640} << 20;  ///< of the files in an archive
 };
 
 struct ResultFile {

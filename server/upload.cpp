@@ -15,8 +15,10 @@ constexpr std::size_t kMaxIdLength = 64;
 void check_part(const PartDescription& part, std::size_t index, const RequestLimits& limits) {
   if (part.id.empty() || part.id.size() > kMaxIdLength)
     fail(Code::invalid_argument, "parts[", index, "].id: ", part.id.size(), " characters, from 1 to ", kMaxIdLength);
-  if (!part.format.empty() && part.format != "nifti" && part.format != "dicom")
-    fail(Code::invalid_argument, "parts[", index, "].format: '", printable(part.format), "', known: 'nifti', 'dicom'");
+  constexpr std::string_view formats[] = {"", "nifti", "dicom", "zip", "tar"};
+  if (std::find(std::begin(formats), std::end(formats), part.format) == std::end(formats))
+    fail(Code::invalid_argument, "parts[", index, "].format: '", printable(part.format),
+         "', known: 'nifti', 'dicom', 'zip', 'tar'");
   if (part.byte_size == 0 || part.byte_size > static_cast<std::uint64_t>(limits.max_image_bytes))
     fail(Code::invalid_argument, "parts[", index, "].byte_size: ", part.byte_size, " bytes, from 1 to ",
          limits.max_image_bytes);

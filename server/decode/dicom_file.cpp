@@ -6,7 +6,6 @@
 #include <array>
 #include <cstring>
 #include <string_view>
-#include <utility>
 
 #include "gpu_transforms/volume/checked.h"
 #include "server/decode/dicom_classes.h"
@@ -249,75 +248,6 @@ DicomInstance read_dicom_pixels(std::span<const std::byte> file, const DecodeLim
   read_identity(*parsed->getDataset(), instance);
   read_storage(*parsed, file, limits, instance);
   return instance;
-}
-
-struct DicomFrames::File {
-  std::unique_ptr<DcmFileFormat> parsed;
-  DcmPixelData* pixel_data;
-  DicomPixels pixels;
-  DicomCodec codec;
-  bool words_swapped;  // big endian, and more than the 16 bits that DCMTK turns round
-};
-
-namespace {
-
-/// Each number's halves change places.
-void swap_words(std::span<std::byte> numbers) {
-  for (std::size_t at = 0; at + 4 <= numbers.size(); at += 4)
-    std::swap_ranges(numbers.begin() + static_cast<std::ptrdiff_t>(at),
-                     numbers.begin() + static_cast<std::ptrdiff_t>(at + 2),
-                     numbers.begin() + static_cast<std::ptrdiff_t>(at + 2));
-}
-
-}  // namespace
-
-DicomFrames::DicomFrames(std::span<const std::byte> file, const DicomInstance& instance, const DecodeLimits& limits)
-    : file_(std::make_unique<File>()) {
-  file_->parsed = parse_dicom(file, DicomDepth::whole, limits);
-  file_->pixels = instance.pixels;
-  file_->codec = codec_of(instance.transfer_syntax);
-  file_->words_swapped =
-      instance.transfer_syntax == UID_BigEndianExplicitTransferSyntax && instance.pixels.bits_allocated == 32;
-  DcmElement* element = nullptr;
-  file_->parsed->getDataset()->findAndGetElement(DCM_PixelData, element);
-  // Pixel data of another kind may stand there under the same tag.
-  file_->pixel_data = dynamic_cast<DcmPixelData*>(element);
-  if (file_->pixel_data == nullptr) fail(Code::invalid_argument, "pixel data: none");
-}
-
-DicomFrames::~DicomFrames() = default;
-DicomFrames::DicomFrames(DicomFrames&&) noexcept = default;
-
-void DicomFrames::read(std::int32_t index, std::span<std::byte> out) {
-  DcmDataset& dataset = *file_->parsed->getDataset();
-  const DicomPixels& pixels = file_->pixels;
-  switch (file_->codec) {
-    case DicomCodec::run_length:
-      return decode_run_length(CompressedFrame(dataset, index, pixels.frames).bytes(), pixels, out);
-    case DicomCodec::jpeg_ls:
-      return decode_jpeg_ls(CompressedFrame(dataset, index, pixels.frames).bytes(), pixels, out);
-    case DicomCodec::jpeg2000:
-      return decode_jpeg2000(CompressedFrame(dataset, index, pixels.frames).bytes(), pixels, out);
-    case DicomCodec::jpeg:
-    case DicomCodec::uncompressed: break;
-  }
-  if (file_->codec == DicomCodec::jpeg)
-    check_codestream(read_jpeg_header(CompressedFrame(dataset, index, pixels.frames).bytes()), pixels);
-  Uint32 bytes = 0;
-  Uint32 start_fragment = 0;
-  OFString colour_model;
-  if (file_->pixel_data->getUncompressedFrameSize(&dataset, bytes).bad() || bytes < out.size())
-    fail(Code::invalid_argument, "pixel data: a frame of ", bytes, " bytes, ", out.size(), " expected");
-  // DCMTK writes an even number of bytes.
-  bytes += bytes % 2;
-  std::vector<std::byte> padded(bytes == out.size() ? 0 : bytes);
-  std::byte* const to = padded.empty() ? out.data() : padded.data();
-  if (file_->pixel_data
-          ->getUncompressedFrame(&dataset, static_cast<Uint32>(index), start_fragment, to, bytes, colour_model)
-          .bad())
-    fail(Code::invalid_argument, "pixel data: frame ", index + 1, " is not there, cut short or damaged");
-  if (!padded.empty()) std::copy_n(padded.begin(), out.size(), out.begin());
-  if (file_->words_swapped) swap_words(out);
 }
 
 std::vector<std::byte> dicom_header(std::span<const std::byte> file, const DecodeLimits& limits) {

@@ -10,6 +10,7 @@
 
 #include "gpu_transforms/volume/checked.h"
 #include "server/decode/dicom_file.h"
+#include "server/decode/dicom_frames.h"
 #include "server/decode/dicom_values.h"
 #include "server/decode/reverse_axes.h"
 

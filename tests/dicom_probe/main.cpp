@@ -12,6 +12,7 @@
 
 #include "gpu_transforms/volume/error.h"
 #include "server/decode/dicom_file.h"
+#include "server/decode/dicom_frames.h"
 
 namespace {
 

@@ -3,6 +3,7 @@
 import json
 import shutil
 import subprocess
+import zipfile
 
 import highdicom
 import nibabel
@@ -63,6 +64,16 @@ def test_the_mask_is_that_of_the_same_volume_as_nifti(server, head, results, tmp
     assert results[1]["warnings"] == []
     assert np.allclose(mask_affine, affine, atol=1e-5)
     assert np.array_equal(mask, expected)
+
+
+def test_a_zip_of_the_folder_is_the_same_series(server, series, results, tmp_path):
+    with zipfile.ZipFile(tmp_path / "series.zip", "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        for file in series[0].iterdir():
+            archive.write(file, f"DICOM/{file.name}")
+    result = server.voxctl("segment", tmp_path / "series.zip", "--model", BRAIN, "--json", "--mask", tmp_path / "mask.nii.gz")
+    assert result.returncode == OK, result.stderr
+    assert json.loads(result.stdout)["warnings"] == ["left out 1 files of the archive that are not DICOM"]
+    assert np.array_equal(mask_of(tmp_path)[0], mask_of(results[0])[0])
 
 
 def test_highdicom_reads_the_segmentation_as_the_label_map(series, results):

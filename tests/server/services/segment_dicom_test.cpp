@@ -187,6 +187,16 @@ TEST_CASE("nothing of the patient or the study is logged, reported or said in an
   CHECK_THAT(said, Contains("PhotometricInterpretation") && !Contains("PLANTED"));
 }
 
+TEST_CASE("an archive that is no series is refused") {
+  const ServerFixture server;
+  const Files files{std::string("PK\3\4", 4) + std::string(200, 'x')};
+  const SegmentOutcome outcome = segment_files(server, files);
+  CHECK(outcome.status.error_code() == grpc::StatusCode::INVALID_ARGUMENT);
+  CHECK_THAT(outcome.status.error_message(), Contains("archive: "));
+  const Files two{files[0], text_of(dicom_bytes(ct_slice(0)))};
+  CHECK_THAT(segment_files(server, two).status.error_message(), Contains("an archive is the only one"));
+}
+
 TEST_CASE("a DICOM segmentation comes back of a DICOM series") {
   const ServerFixture server;
   const Files files = files_of(series());

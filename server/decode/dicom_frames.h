@@ -1,0 +1,30 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include "server/decode/dicom_instance.h"
+#include "server/decode/limits.h"
+
+namespace voxd {
+
+/// The pixels of one file. Borrows the file's bytes. Used by one thread at a time, on any.
+class DicomFrames {
+ public:
+  /// Parses the whole file; `instance` is what read_dicom_instance gave for it. Throws Error{invalid_argument}.
+  DicomFrames(std::span<const std::byte> file, const DicomInstance& instance, const DecodeLimits& limits);
+  ~DicomFrames();
+  DicomFrames(DicomFrames&&) noexcept;
+
+  /// Decodes frame `index` into `out`, which is pixels.frame_bytes() long: numbers as stored, in native byte order,
+  /// rows from top to bottom. Throws Error{invalid_argument} if the frame is not there, cut short or damaged.
+  void read(std::int32_t index, std::span<std::byte> out);
+
+ private:
+  struct File;
+  std::unique_ptr<File> file_;
+};
+
+}  // namespace voxd
