@@ -10,7 +10,7 @@ import nibabel
 import numpy as np
 import pytest
 import torch
-from monai.transforms import AsDiscreted
+from monai.transforms import Activationsd, AsDiscreted, Invertd
 
 from support import ROOT
 
@@ -34,6 +34,8 @@ CHAINS = {
     "wholeBrainSeg_Large_UNEST_segmentation": (133, (50, 900), 1),
 }
 BLOCKS, SIDE = 4, 16  # along each axis
+# A chain with a softmax, and one that takes the argmax of bare scores and goes back to the image's grid after it.
+PROBABILITIES = ["spleen_ct_segmentation", "prostate_mri_anatomy"]
 
 
 class StandIn(torch.nn.Module):
@@ -102,6 +104,17 @@ class MonaiRun(MonaiBundle):
         result = item["pred"].numpy()
         return result[0], close if close is not None and close.shape == result.shape[1:] else np.zeros(result.shape[1:], bool)
 
+    def probabilities(self, item, network):
+        """What the chain takes the argmax of, made a probability where the chain does not do it, on the grid of the result; C,X,Y,Z."""
+        item = self.infer(item, network)
+        steps = self.post_steps()
+        if not any(isinstance(step, Activationsd) for step in steps):
+            item = Activationsd(keys="pred", softmax=True)(item)
+        for step in steps:
+            if isinstance(step, (Activationsd, Invertd)):
+                item = step(item)
+        return item["pred"].numpy()
+
 
 def block_values(volume, count):
     """The values that most voxels have: those inside of blocks."""
@@ -140,6 +153,8 @@ class Case:
         network = network_for(bundle, items).eval()
         self.network = torch.jit.script(network)
         self.results = [monai.post(item, network) for item in items]
+        if bundle in PROBABILITIES:
+            self.probabilities = monai.probabilities(monai.preprocess(self.files[-1]), network)
 
 
 @pytest.fixture(scope="module")
@@ -186,6 +201,23 @@ def test_a_bundles_chain_gives_monais_voxels(bundle, cases, server, tmp_path):
     classes = CHAINS[bundle][0] + (bundle.startswith("brats"))
     assert len(shares) == classes
     assert min(shares.values()) >= 0.01, sorted(shares.items(), key=lambda share: share[1])[:5]
+
+
+@pytest.mark.parametrize("bundle", PROBABILITIES)
+def test_a_bundles_probabilities_are_monais(bundle, cases, server, tmp_path):
+    case = cases[bundle]
+    file = tmp_path / "probabilities.nii.gz"
+    result = server.voxctl("segment", *case.files[-1], "--model", bundle, "--probabilities", file, "--quiet")
+    assert result.returncode == 0, result.stderr
+    image = nibabel.load(file)
+    ours = np.moveaxis(np.asarray(image.dataobj), 3, 0)
+    assert ours.dtype == np.float32
+    assert ours.shape == case.probabilities.shape == (CHAINS[bundle][0], *nibabel.load(case.files[-1][0]).shape)
+    np.testing.assert_allclose(image.affine, nibabel.load(case.files[-1][0]).affine, atol=1e-5)
+    difference = np.abs(ours - case.probabilities)
+    print(f"{bundle}: the largest difference is {difference.max():.2e}; {np.mean((ours > 0.01) & (ours < 0.99)):.2%} are in between")
+    assert difference.max() <= 1e-6
+    assert np.mean((ours > 0.01) & (ours < 0.99)) > 0.001
 
 
 def table_row(model):
