@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "gpu_transforms/volume/error.h"
 #include "server/printable.h"
 
 namespace voxd {
