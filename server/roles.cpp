@@ -50,10 +50,8 @@ void check_sum(const std::string& sum) {
 Role role_for(std::string_view rpc) {
   for (const std::string_view name : {"ServerLive", "ServerReady", "ModelReady"})
     if (rpc == name) return Role::none;
-  for (const std::string_view name :
-       {"Segment", "ListModels", "ModelInfer", "ModelStreamInfer", "ServerMetadata", "ModelMetadata", "ModelConfig",
-        "ModelStatistics", "RepositoryIndex", "SystemSharedMemoryStatus", "SystemSharedMemoryRegister",
-        "SystemSharedMemoryUnregister", "CudaSharedMemoryStatus", "CudaSharedMemoryUnregister"})
+  for (const std::string_view name : {"Segment", "ListModels", "ModelInfer", "ModelStreamInfer", "ServerMetadata",
+                                      "ModelMetadata", "ModelConfig", "ModelStatistics", "RepositoryIndex"})
     if (rpc == name) return Role::infer;
   return Role::admin;
 }
