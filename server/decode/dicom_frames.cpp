@@ -1,6 +1,7 @@
 #include "server/decode/dicom_frames.h"
 
 #include <algorithm>
+#include <mutex>
 #include <vector>
 
 #include "gpu_transforms/volume/error.h"
@@ -11,6 +12,7 @@
 namespace voxd {
 
 struct DicomFrames::File {
+  std::mutex mutex;  // guards the next two
   std::unique_ptr<DcmFileFormat> parsed;
   DcmPixelData* pixel_data;
   DicomPixels pixels;
@@ -50,18 +52,19 @@ DicomFrames::DicomFrames(DicomFrames&&) noexcept = default;
 void DicomFrames::read(std::int32_t index, std::span<std::byte> out) {
   DcmDataset& dataset = *file_->parsed->getDataset();
   const DicomPixels& pixels = file_->pixels;
+  // DCMTK's lists remember where they were read last; what was found in them stays where it is.
+  const auto compressed_frame = [&] {
+    const std::lock_guard lock(file_->mutex);
+    return CompressedFrame(dataset, index, pixels.frames);
+  };
   switch (file_->codec) {
-    case DicomCodec::run_length:
-      return decode_run_length(CompressedFrame(dataset, index, pixels.frames).bytes(), pixels, out);
-    case DicomCodec::jpeg_ls:
-      return decode_jpeg_ls(CompressedFrame(dataset, index, pixels.frames).bytes(), pixels, out);
-    case DicomCodec::jpeg2000:
-      return decode_jpeg2000(CompressedFrame(dataset, index, pixels.frames).bytes(), pixels, out);
-    case DicomCodec::jpeg:
+    case DicomCodec::run_length: return decode_run_length(compressed_frame().bytes(), pixels, out);
+    case DicomCodec::jpeg_ls: return decode_jpeg_ls(compressed_frame().bytes(), pixels, out);
+    case DicomCodec::jpeg2000: return decode_jpeg2000(compressed_frame().bytes(), pixels, out);
+    case DicomCodec::jpeg: check_codestream(read_jpeg_header(compressed_frame().bytes()), pixels); break;
     case DicomCodec::uncompressed: break;
   }
-  if (file_->codec == DicomCodec::jpeg)
-    check_codestream(read_jpeg_header(CompressedFrame(dataset, index, pixels.frames).bytes()), pixels);
+  const std::lock_guard lock(file_->mutex);
   Uint32 bytes = 0;
   Uint32 start_fragment = 0;
   OFString colour_model;

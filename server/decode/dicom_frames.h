@@ -10,7 +10,8 @@
 
 namespace voxd {
 
-/// The pixels of one file. Borrows the file's bytes. Used by one thread at a time, on any.
+/// The pixels of one file. Holds a copy of them, compressed as they are. Safe from any thread, but uncompressed and
+/// JPEG frames are read one at a time.
 class DicomFrames {
  public:
   /// Parses the whole file; `instance` is what read_dicom_instance gave for it. Throws Error{invalid_argument}.

@@ -1,6 +1,7 @@
 #include "server/decode/dicom_volume.h"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <exception>
 #include <map>
@@ -54,22 +55,34 @@ auto in_file(const DicomDecoding& how, std::size_t file, F f) {
   }
 }
 
-/// Consecutive slices of one file are one task, so that a multi-frame file is parsed once per slab and thread.
-struct Run {
-  std::size_t first, end;  // slices
-};
+/// Files of several frames are parsed once, before their slices are shared out.
+using MultiFrameFiles = std::map<std::size_t, DicomFrames>;
 
-std::vector<Run> runs_of(const std::vector<DicomSlice>& slices, std::size_t first, std::size_t end, std::size_t most) {
-  std::vector<Run> runs;
-  for (std::size_t i = first; i < end; ++i) {
-    const bool goes_on = !runs.empty() && runs.back().end - runs.back().first < most &&
-                         slices[runs.back().first].instance == slices[i].instance;
-    if (goes_on)
-      runs.back().end = i + 1;
-    else
-      runs.push_back({i, i + 1});
+MultiFrameFiles parse_multi_frame(const DicomSource& source, const std::vector<std::span<const std::byte>>& files,
+                                  const DicomDecoding& how) {
+  MultiFrameFiles parsed;
+  for (const DicomSlice& slice : source.series.slices) {
+    const std::size_t file = slice.instance;
+    if (source.instances[file].pixels.frames == 1 || parsed.contains(file)) continue;
+    parsed.emplace(file,
+                   in_file(how, file, [&] { return DicomFrames(files[file], source.instances[file], how.limits); }));
   }
-  return runs;
+  return parsed;
+}
+
+/// Planes [first, first + planes), one after the other at `values`, to their places in the volume.
+template <class T>
+void turn(const T* values, std::int64_t first, std::int64_t planes, int threads, HostVolume& volume) {
+  const auto [columns, rows, depth] = volume.geometry.size;
+  const std::array<std::int64_t, 3> size{columns, rows, depth};
+  const std::int64_t shares = std::clamp(threads, 1, rows);
+  run_tasks(static_cast<std::size_t>(shares), threads, [&](std::size_t task) {
+    const auto share = static_cast<std::int64_t>(task);
+    reverse_axes(
+        values, volume.as<T>().data(), size, first, planes,
+        [](const T* from, std::int64_t count, T* to) { std::copy_n(from, count, to); }, size[1] * share / shares,
+        size[1] * (share + 1) / shares);
+  });
 }
 
 template <class T>
@@ -80,30 +93,26 @@ void decode_into(const DicomSource& source, const std::vector<std::span<const st
   const std::vector<DicomSlice>& slices = source.series.slices;
   const auto planes = static_cast<std::size_t>(std::clamp<std::int64_t>(
       slab_bytes / (plane * static_cast<std::int64_t>(sizeof(T))), std::min(how.threads, depth), depth));
-  const HostBuffer slab = allocate_host(planes * static_cast<std::size_t>(plane) * sizeof(T));
-  T* const values = reinterpret_cast<T*>(const_cast<std::byte*>(slab.data()));
+  HostBuffer slab = allocate_host(planes * static_cast<std::size_t>(plane) * sizeof(T));
+  T* const values = reinterpret_cast<T*>(slab.data());
+  MultiFrameFiles multi_frame = parse_multi_frame(source, files, how);
 
   for (std::size_t first = 0; first < slices.size(); first += planes) {
     const std::size_t end = std::min(slices.size(), first + planes);
-    const std::size_t per_task =
-        (end - first + static_cast<std::size_t>(how.threads) - 1) / static_cast<std::size_t>(how.threads);
-    const std::vector<Run> runs = runs_of(slices, first, end, per_task);
-    run_tasks(runs.size(), how.threads, [&](std::size_t task) {
-      const std::size_t file = slices[runs[task].first].instance;
-      const DicomInstance& instance = source.instances[file];
-      in_file(how, file, [&] {
-        DicomFrames frames(files[file], instance, how.limits);
+    run_tasks(end - first, how.threads, [&](std::size_t task) {
+      const DicomSlice& slice = slices[first + task];
+      const DicomInstance& instance = source.instances[slice.instance];
+      in_file(how, slice.instance, [&] {
         std::vector<std::byte> stored(static_cast<std::size_t>(instance.pixels.frame_bytes()));
-        for (std::size_t i = runs[task].first; i < runs[task].end; ++i) {
-          frames.read(slices[i].frame, stored);
-          convert_values(stored, instance.pixels, instance.frames[static_cast<std::size_t>(slices[i].frame)],
-                         instance.is_ct ? ct_padding_hu : 0, values + static_cast<std::int64_t>(i - first) * plane);
-        }
+        if (const auto found = multi_frame.find(slice.instance); found != multi_frame.end())
+          found->second.read(slice.frame, stored);
+        else
+          DicomFrames(files[slice.instance], instance, how.limits).read(slice.frame, stored);
+        convert_values(stored, instance.pixels, instance.frames[static_cast<std::size_t>(slice.frame)],
+                       instance.is_ct ? ct_padding_hu : 0, values + static_cast<std::int64_t>(task) * plane);
       });
     });
-    reverse_axes(values, volume.as<T>().data(), {columns, rows, depth}, static_cast<std::int64_t>(first),
-                 static_cast<std::int64_t>(end - first),
-                 [](const T* from, std::int64_t count, T* to) { std::copy_n(from, count, to); });
+    turn(values, static_cast<std::int64_t>(first), static_cast<std::int64_t>(end - first), how.threads, volume);
     how.progress(static_cast<double>(end) / static_cast<double>(slices.size()));
   }
 }
