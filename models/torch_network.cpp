@@ -134,6 +134,12 @@ class TorchNetwork final : public Network {
   std::int32_t output_channels_ = 0;
 };
 
+/// Never destroyed: tensors may outlive whatever is.
+TorchCpuAllocator& torch_cpu_memory() {
+  static TorchCpuAllocator& allocator = *new TorchCpuAllocator;
+  return allocator;
+}
+
 torch::jit::Module load_frozen(const std::filesystem::path& file, int device) {
   std::error_code error;
   if (!std::filesystem::is_regular_file(file, error))
@@ -155,14 +161,17 @@ torch::jit::Module load_frozen(const std::filesystem::path& file, int device) {
 std::shared_ptr<const Network> load_torchscript(const std::filesystem::path& file, const NetworkOptions& options) {
   configure_torch(0);
   const torch::jit::Module module = load_frozen(file, options.device);
-  return std::make_shared<TorchNetwork>(module, static_cast<std::int64_t>(std::filesystem::file_size(file)), options);
+  auto network =
+      std::make_shared<TorchNetwork>(module, static_cast<std::int64_t>(std::filesystem::file_size(file)), options);
+  // To choose a form of the network took several answers at once; a job, which has one, would leave the rest lying.
+  torch_cpu_memory().trim();
+  return network;
 }
 
 void configure_torch(int threads_per_worker) {
   static std::once_flag once;
   std::call_once(once, [] {
-    static TorchCpuAllocator& allocator = *new TorchCpuAllocator;
-    c10::SetCPUAllocator(&allocator, 1);
+    c10::SetCPUAllocator(&torch_cpu_memory(), 1);
     at::set_num_interop_threads(1);
   });
   if (threads_per_worker > 0) at::set_num_threads(threads_per_worker);
