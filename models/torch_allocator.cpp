@@ -55,7 +55,8 @@ TorchCpuAllocator::TorchCpuAllocator() : pool_(cpu_allocator(), {}) {}
 c10::DataPtr TorchCpuAllocator::allocate(std::size_t bytes) {
   const c10::Device cpu(c10::DeviceType::CPU);
   if (bytes == 0) return {nullptr, nullptr, &release_memory, cpu};
-  const auto whole = static_cast<std::size_t>(checked_sum(static_cast<std::int64_t>(bytes), sizeof(HostBlock), "tensor"));
+  const auto whole =
+      static_cast<std::size_t>(checked_sum(static_cast<std::int64_t>(bytes), sizeof(HostBlock), "tensor"));
   HostBuffer buffer = bytes < pooled_from ? allocate_host(whole) : pool_.allocate_host_buffer(whole);
   std::byte* start = buffer.data();
   new (start) HostBlock(std::move(buffer));

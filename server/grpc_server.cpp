@@ -1,5 +1,6 @@
 #include "server/grpc_server.h"
 
+#include <grpc/grpc.h>
 #include <grpcpp/generic/async_generic_service.h>
 #include <grpcpp/health_check_service_interface.h>
 #include <grpcpp/server.h>
@@ -50,12 +51,17 @@ void configure(grpc::ServerBuilder& builder, const RequestLimits& limits) {
   builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_MS, kMaxConnectionAgeMs);
 }
 
+// gRPC is begun once more than it is ended: the last end waits for its pollers, one of which may sleep for 10 s after
+// large answers, and a server that was told to stop would not be gone until then.
+void keep_grpc_running() { [[maybe_unused]] static const bool once = (grpc_init(), true); }
+
 }  // namespace
 
 class GrpcServer::Impl {
  public:
   Impl(Serving& serving, const Options& options)
       : segment_(serving), kserve_(serving, {options.instances, options.cuda}, options.changes), infer_(serving) {
+    keep_grpc_running();
     grpc::EnableDefaultHealthCheckService(true);
     grpc::ServerBuilder builder;
     configure(builder, serving.limits);

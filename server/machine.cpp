@@ -1,6 +1,7 @@
 #include "server/machine.h"
 
 #include <sched.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <fstream>
@@ -57,6 +58,13 @@ int usable_cores() {
   // Half a core more than a whole number is worth a thread.
   const int quota = static_cast<int>(quota_in_cores().value_or(bound_to) + 0.5);
   return std::max(1, std::min(bound_to, quota));
+}
+
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 std::int64_t available_memory() {

@@ -8,6 +8,9 @@ namespace voxd {
 /// least 1.
 int usable_cores();
 
+/// Lets this process open as many files and connections as the machine's administrator allows. Once, at start.
+void raise_descriptor_limit();
+
 /// Bytes that this process can still have: what the machine has available, or less where its control group has a limit.
 /// 0 if neither is known.
 std::int64_t available_memory();

@@ -5,6 +5,7 @@
 #include "server/app.h"
 #include "server/library_logs.h"
 #include "server/logging.h"
+#include "server/machine.h"
 #include "server/settings.h"
 #include "server/signals.h"
 #include "server/version.h"
@@ -15,6 +16,7 @@ constexpr int kFailed = 1;
 
 int serve(const voxd::Settings& settings) {
   voxd::Signals signals;
+  voxd::raise_descriptor_limit();
   voxd::App app(settings);
   while (signals.wait() == voxd::Signals::Wish::rescan) app.refresh();
   return app.drain(signals.second()) ? 0 : kFailed;

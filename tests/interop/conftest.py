@@ -1,5 +1,6 @@
 """Fixtures of the tests with foreign clients."""
 import os
+import shutil
 
 # Before NumPy is loaded. MONAI's affines come out of OpenBLAS, whose kernels for AVX-512 round some last bits otherwise than those for
 # AVX2; a size at half a voxel then comes out one larger or smaller. The answer that is compared with is that of every machine with AVX2.
@@ -7,7 +8,7 @@ os.environ.setdefault("OPENBLAS_CORETYPE", "Haswell")
 
 import pytest  # noqa: E402
 
-from support import Server  # noqa: E402
+from support import ZOO, Server  # noqa: E402
 
 
 @pytest.fixture
@@ -23,6 +24,15 @@ def start_server(tmp_path):
 
     yield start
     stop_all(servers)
+
+
+@pytest.fixture(scope="session")
+def spleen_repository(tmp_path_factory):
+    """A folder with the model `spleen`: spleen_seg without its slow warm-up."""
+    folder = tmp_path_factory.mktemp("repository") / "spleen"
+    shutil.copytree(ZOO / "spleen_seg", folder)
+    (folder / "configs/serving.json").write_text('{"warm_up_size": [32, 32, 32]}')
+    return folder.parent
 
 
 @pytest.fixture(scope="module")

@@ -9,30 +9,19 @@ import os
 import random
 import re
 import resource
-import shutil
 import signal
 import socket
-import subprocess
 import time
 
 import nibabel
 import numpy as np
 import pytest
 
-from support import BIN, ZOO, Server, body_phantom, http, wait_until
+from support import Server, body_phantom, http, wait_until
 
 ROUNDS = int(os.environ.get("VOXD_FAULT_ROUNDS", "1"))
 rounds = pytest.mark.parametrize("round_", range(ROUNDS))
 HTTP = ["--metrics-address", "127.0.0.1:0"]
-
-
-@pytest.fixture(scope="module")
-def repository(tmp_path_factory):
-    """spleen_seg without its slow warm-up."""
-    folder = tmp_path_factory.mktemp("repository") / "spleen"
-    shutil.copytree(ZOO / "spleen_seg", folder)
-    (folder / "configs/serving.json").write_text('{"warm_up_size": [32, 32, 32]}')
-    return folder.parent
 
 
 @pytest.fixture(scope="module")
@@ -44,8 +33,8 @@ def image(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def server(start_module_server, repository):
-    return start_module_server(repository=repository, options=[*HTTP, "--stall-timeout", "1"])
+def server(start_module_server, spleen_repository):
+    return start_module_server(repository=spleen_repository, options=[*HTTP, "--stall-timeout", "1"])
 
 
 def mask_of(server, image, folder):
@@ -130,14 +119,14 @@ def test_damaged_images(server, image, reference, tmp_path, round_):
 
 
 @rounds
-def test_no_file_descriptors_left(repository, image, reference, tmp_path, round_):
-    limit = 60
-    server = Server(tmp_path, repository=repository, options=HTTP,
-                    preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit)))
+def test_more_connections_than_descriptors_at_start(spleen_repository, image, reference, tmp_path, round_):
+    soft = 60
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    server = Server(tmp_path, repository=spleen_repository, options=HTTP,
+                    preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard)))
     try:
-        connections = []
-        for _ in range(limit):
-            connections.append(socket.create_connection(("127.0.0.1", server.port)))
+        connections = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(2 * soft)]
+        require_unharmed(server, image, reference, tmp_path)
         for connection in connections:
             connection.close()
         require_unharmed(server, image, reference, tmp_path)
@@ -146,13 +135,13 @@ def test_no_file_descriptors_left(repository, image, reference, tmp_path, round_
 
 
 @rounds
-def test_a_full_disk_under_log_and_audit(repository, image, tmp_path, round_):
-    server = Server(tmp_path, repository=repository, options=["--log-file", "/dev/full"])
+def test_a_full_disk_under_log_and_audit(spleen_repository, image, tmp_path, round_):
+    server = Server(tmp_path, repository=spleen_repository, options=["--log-file", "/dev/full"])
     try:
         assert call(server, image).wait() == 0, "a log that cannot be written keeps nobody from an answer"
     finally:
         server.stop()
-    server = Server(tmp_path, repository=repository, options=["--audit-file", "/dev/full"])
+    server = Server(tmp_path, repository=spleen_repository, options=["--audit-file", "/dev/full"])
     try:
         with call(server, image) as process:
             assert "audit" in process.communicate()[1] and process.returncode != 0
@@ -162,17 +151,17 @@ def test_a_full_disk_under_log_and_audit(repository, image, tmp_path, round_):
 
 
 @rounds
-def test_killed_under_load_and_started_again(repository, image, reference, tmp_path, round_):
+def test_killed_under_load_and_started_again(spleen_repository, image, reference, tmp_path, round_):
     listening = tmp_path / "socket"
     options = [*HTTP, "--address", f"unix:{listening}", "--audit-file", tmp_path / "audit"]
-    server = Server(tmp_path, repository=repository, options=options)
+    server = Server(tmp_path, repository=spleen_repository, options=options)
     processes = [call(server, image) for _ in range(3)]
     in_some_phase(server, processes[0])
     server.kill()
     for process in processes:
         assert process.wait() != 0
     begin = time.monotonic()
-    server = Server(tmp_path, repository=repository, options=options, address=f"unix:{listening}")
+    server = Server(tmp_path, repository=spleen_repository, options=options, address=f"unix:{listening}")
     print(f"ready again after {time.monotonic() - begin:.1f} s")
     try:
         require_unharmed(server, image, reference, tmp_path)
@@ -184,8 +173,8 @@ def test_killed_under_load_and_started_again(repository, image, reference, tmp_p
 
 
 @rounds
-def test_told_to_stop_in_any_phase(repository, image, tmp_path, round_):
-    server = Server(tmp_path, repository=repository, options=HTTP)
+def test_told_to_stop_in_any_phase(spleen_repository, image, tmp_path, round_):
+    server = Server(tmp_path, repository=spleen_repository, options=HTTP)
     processes = [call(server, image) for _ in range(2)]
     in_some_phase(server, processes[0])
     accepted = gauge(server, "voxd_calls_in_flight")

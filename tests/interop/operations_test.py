@@ -5,27 +5,16 @@ import hashlib
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 
 import nibabel
 import numpy as np
-import pytest
 
-from support import ZOO, body_phantom, http, wait_until
+from support import body_phantom, http, wait_until
 
 SECRETS = ["DOE^JANE", "DOE_JANE", "PID-4711", "JANES-WARD"]
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
-
-
-@pytest.fixture
-def repository(tmp_path):
-    """spleen_seg without its slow warm-up."""
-    folder = tmp_path / "repository/spleen"
-    shutil.copytree(ZOO / "spleen_seg", folder)
-    (folder / "configs/serving.json").write_text('{"warm_up_size": [32, 32, 32]}')
-    return folder.parent
 
 
 def image_of_jane(folder):
@@ -40,8 +29,8 @@ def image_of_jane(folder):
     return file
 
 
-def test_nothing_of_the_patient_is_in_logs_errors_or_metrics(start_server, repository, tmp_path):
-    server = start_server(repository=repository, options=["--metrics-address", "127.0.0.1:0", "--log-level", "debug",
+def test_nothing_of_the_patient_is_in_logs_errors_or_metrics(start_server, spleen_repository, tmp_path):
+    server = start_server(repository=spleen_repository, options=["--metrics-address", "127.0.0.1:0", "--log-level", "debug",
                                                           "--audit-file", tmp_path / "audit"])
     image = image_of_jane(tmp_path)
     said = []
@@ -68,8 +57,8 @@ def test_nothing_of_the_patient_is_in_logs_errors_or_metrics(start_server, repos
             assert secret not in text, f"{place} says {secret}"
 
 
-def test_health_and_metrics_follow_what_the_server_does(start_server, repository, tmp_path):
-    server = start_server(repository=repository, options=["--metrics-address", "127.0.0.1:0", "--drain-delay", "600"])
+def test_health_and_metrics_follow_what_the_server_does(start_server, spleen_repository, tmp_path):
+    server = start_server(repository=spleen_repository, options=["--metrics-address", "127.0.0.1:0", "--drain-delay", "600"])
     assert http(server, "/livez")[0] == 200 and http(server, "/readyz")[0] == 200
     image = image_of_jane(tmp_path)
     assert server.voxctl("segment", image, "--model", "spleen").returncode == 0
@@ -83,9 +72,9 @@ def test_health_and_metrics_follow_what_the_server_does(start_server, repository
     server.terminate()  # the second signal does not wait
 
 
-def test_a_log_in_json_is_one_object_a_line_and_goes_on_in_a_new_file_after_sighup(start_server, repository, tmp_path):
+def test_a_log_in_json_is_one_object_a_line_and_goes_on_in_a_new_file_after_sighup(start_server, spleen_repository, tmp_path):
     log, old = tmp_path / "voxd.json", tmp_path / "voxd.json.1"
-    server = start_server(repository=repository, options=["--log-file", log, "--log-format", "json"])
+    server = start_server(repository=spleen_repository, options=["--log-file", log, "--log-format", "json"])
     image = image_of_jane(tmp_path)
 
     def lines(file):
@@ -117,14 +106,14 @@ def issue(folder, name, ca=None):
                     "-extfile", folder / "names", "-out", folder / f"{name}.crt"], check=True, capture_output=True)
 
 
-def test_voxctl_and_voxd_prove_to_each_other_who_they_are(start_server, repository, tmp_path):
+def test_voxctl_and_voxd_prove_to_each_other_who_they_are(start_server, spleen_repository, tmp_path):
     for name in ("authority", "server", "gateway"):
         issue(tmp_path, name, None if name == "authority" else "authority")
     (tmp_path / "token").write_text("a token\n")
     (tmp_path / "roles.json").write_text(json.dumps({
         "subjects": {"gateway": ["infer"]}, "tokens": {hashlib.sha256(b"a token").hexdigest(): ["admin"]}}))
     socket = tmp_path / "socket"
-    server = start_server(repository=repository, options=[
+    server = start_server(repository=spleen_repository, options=[
         "--tls-cert", tmp_path / "server.crt", "--tls-key", tmp_path / "server.key", "--tls-client-ca", tmp_path / "authority.crt",
         "--roles", tmp_path / "roles.json", "--model-control", "--address", f"unix:{socket}"], address=f"unix:{socket}")
     port = (tmp_path / "server-0/port").read_text().split()[0]

@@ -70,11 +70,16 @@ std::vector<DicomDataset> classic(const std::vector<double>& orientation, const 
 std::vector<DicomDataset> series_named(const std::string& name) {
   const double c = std::cos(0.4), s = std::sin(0.4);
   if (name == "axial") return classic({1, 0, 0, 0, 1, 0}, [](int k) { return std::vector<double>{-20, -30, 2.5 * k}; });
-  if (name == "descending") return classic({1, 0, 0, 0, 1, 0}, [](int k) { return std::vector<double>{-20, -30, -2.5 * k}; });
-  if (name == "turned") return classic({-1, 0, 0, 0, -1, 0}, [](int k) { return std::vector<double>{20, 30, 2.5 * k}; });
-  if (name == "sagittal") return classic({0, 1, 0, 0, 0, -1}, [](int k) { return std::vector<double>{2.5 * k, -30, 40}; });
+  if (name == "descending")
+    return classic({1, 0, 0, 0, 1, 0}, [](int k) { return std::vector<double>{-20, -30, -2.5 * k}; });
+  if (name == "turned")
+    return classic({-1, 0, 0, 0, -1, 0}, [](int k) { return std::vector<double>{20, 30, 2.5 * k}; });
+  if (name == "sagittal")
+    return classic({0, 1, 0, 0, 0, -1}, [](int k) { return std::vector<double>{2.5 * k, -30, 40}; });
   if (name == "oblique")
-    return classic({c, s, 0, 0, 0, -1}, [=](int k) { return std::vector<double>{5 - s * 2.5 * k, 6 + c * 2.5 * k, 7.0}; });
+    return classic({c, s, 0, 0, 0, -1}, [=](int k) {
+      return std::vector<double>{5 - s * 2.5 * k, 6 + c * 2.5 * k, 7.0};
+    });
   if (name == "tilted")
     return classic({1, 0, 0, 0, 1, 0}, [](int k) { return std::vector<double>{-20, -30 + 0.8 * k, 2.5 * k}; });
   DicomDataset enhanced = enhanced_ct(depth);
