@@ -93,11 +93,20 @@ def test_highdicom_reads_the_segmentation_as_the_label_map(series, results):
     assert float(measures.SpacingBetweenSlices) == pytest.approx(1)
 
 
-def test_rt_utils_reads_the_structure_set_as_the_label_map(series, results):
-    structures = rt_utils.RTStructBuilder.create_from(dicom_series_path=str(series[0]), rt_struct_path=str(results[0] / "rtstruct.dcm"))
+def test_rt_utils_reads_the_structure_set_as_the_label_map(server, head, tmp_path):
+    voxels, affine = head
+    # Squared, because rt_utils takes rows for columns where they differ in number.
+    margin = voxels.shape[1] - voxels.shape[0]
+    moved = affine.copy()
+    moved[:3, 3] -= affine[:3, 0] * (margin // 2)
+    square = np.pad(voxels, ((margin // 2, margin - margin // 2), (0, 0), (0, 0)))
+    write_series(tmp_path / "square", square, moved)
+    result = server.voxctl("segment", tmp_path / "square", "--model", BRAIN, "--mask", tmp_path / "mask.nii.gz", "--rtstruct", tmp_path / "rtstruct.dcm")
+    assert result.returncode == OK, result.stderr
+    structures = rt_utils.RTStructBuilder.create_from(dicom_series_path=str(tmp_path / "square"), rt_struct_path=str(tmp_path / "rtstruct.dcm"))
     assert structures.get_roi_names() == ["brain"]
     read = structures.get_roi_mask_by_name("brain")  # rows, columns, slices by rising position
-    mask = mask_of(results[0])[0].astype(bool).transpose(1, 0, 2)
+    mask = mask_of(tmp_path)[0].astype(bool).transpose(1, 0, 2)
     dice = 2 * np.count_nonzero(read & mask) / (np.count_nonzero(read) + np.count_nonzero(mask))
     assert dice >= 0.995, dice
 
