@@ -21,6 +21,24 @@ double cost(const JobTraits& traits) { return traits.seconds > 0 ? traits.second
 
 }  // namespace
 
+/// How much work each client would have been given after a job of it was handed out, then the next.
+struct FairOrder::Forecast {
+  const FairOrder& order;
+  double now_served;
+  std::unordered_map<std::string_view, double> served_until;  // of the clients that were served since
+
+  double start_of(std::string_view client) const {
+    if (const auto here = served_until.find(client); here != served_until.end())
+      return std::max(here->second, now_served);
+    const auto before = order.served_until_.find(std::string(client));
+    return before == order.served_until_.end() ? now_served : std::max(before->second, now_served);
+  }
+  void hand_out(const JobTraits& traits) {
+    now_served = start_of(traits.client);
+    served_until[traits.client] = now_served + cost(traits);
+  }
+};
+
 /// The clients of one level, each with its jobs in order. Serving one moves it back behind those that had less.
 struct FairOrder::Turns {
   struct Client {
@@ -38,8 +56,7 @@ struct FairOrder::Turns {
   };
   std::map<std::string_view, Client> clients;
 
-  /// Appends the jobs in the order of their turns; `state` is left as after all of them were handed out.
-  void append_to(std::vector<const WaitingJob*>& order, FairOrder& state) {
+  void append_to(std::vector<const WaitingJob*>& order, Forecast& forecast) {
     std::priority_queue<Client*, std::vector<Client*>, Later> heap;
     for (auto& [name, client] : clients) heap.push(&client);
     while (!heap.empty()) {
@@ -47,7 +64,7 @@ struct FairOrder::Turns {
       heap.pop();
       const WaitingJob* const next = client->jobs.front();
       order.push_back(next);
-      state.handed_out(next->traits);
+      forecast.hand_out(next->traits);
       client->jobs.pop_front();
       client->start += cost(next->traits);
       if (!client->jobs.empty()) heap.push(client);
@@ -60,19 +77,16 @@ std::vector<const WaitingJob*> FairOrder::of(const std::vector<WaitingJob>& wait
   for (const WaitingJob& one : waiting) levels[level(one, now)].push_back(&one);
   std::vector<const WaitingJob*> order;
   order.reserve(waiting.size());
-  FairOrder state = *this;
+  Forecast forecast{*this, now_served_, {}};
   for (auto& [number, jobs] : levels) {
     std::sort(jobs.begin(), jobs.end(), [](const WaitingJob* a, const WaitingJob* b) {
       return std::tuple(a->deadline(), a->arrival) < std::tuple(b->deadline(), b->arrival);
     });
     Turns turns;
-    for (const WaitingJob* one : jobs) {
-      const auto served = state.served_until_.find(one->traits.client);
-      const double until = served == state.served_until_.end() ? 0 : served->second;
-      turns.clients.try_emplace(one->traits.client, Turns::Client{std::max(until, state.now_served_), {}})
+    for (const WaitingJob* one : jobs)
+      turns.clients.try_emplace(one->traits.client, Turns::Client{forecast.start_of(one->traits.client), {}})
           .first->second.jobs.push_back(one);
-    }
-    turns.append_to(order, state);
+    turns.append_to(order, forecast);
   }
   return order;
 }

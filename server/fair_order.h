@@ -38,6 +38,7 @@ class FairOrder {
   void tidy(const std::vector<WaitingJob>& waiting);
 
  private:
+  struct Forecast;
   struct Turns;
   std::int64_t level(const WaitingJob& waiting, Clock::time_point now) const;
 

@@ -148,7 +148,7 @@ TEST_CASE("a waiting job hears how long it will wait, by what is ahead and what 
 
 // Whatever is pushed when: no client waits for more than its share, nothing waits for ever, higher levels go first.
 TEST_CASE("random schedules keep priority, turns and age", "[fair_order][random]") {
-  for (unsigned schedule = 0; schedule < 2000; ++schedule) {
+  for (unsigned schedule = 0; schedule < 400; ++schedule) {
     const unsigned seed = Catch::rngSeed() + schedule;
     CAPTURE(seed);
     std::mt19937 random(seed);
@@ -166,8 +166,8 @@ TEST_CASE("random schedules keep priority, turns and age", "[fair_order][random]
       waiting[job.get()] = clock.now;
     };
     for (int i = 0; i < clients; ++i)
-      for (int j = 0; j < 30; ++j) push_one(std::string(1, static_cast<char>('a' + i)));
-    for (int step = 0; step < 25; ++step) {
+      for (int j = 0; j < 20; ++j) push_one(std::string(1, static_cast<char>('a' + i)));
+    for (int step = 0; step < 18; ++step) {
       clock.now += std::chrono::seconds(random() % 3);
       const auto level = [&](const Job& job) {
         const auto aged = aging > 0s ? (clock.now - waiting.at(&job)) / aging : 0;
@@ -206,7 +206,7 @@ TEST_CASE("nothing starves: under endless urgent work a lowly job runs within it
 
 TEST_CASE("any number of client names leaves nothing behind once they are served", "[fair_order]") {
   JobQueue queue({.jobs = 10});
-  for (int i = 0; i < 20000; ++i) {
+  for (int i = 0; i < 6000; ++i) {
     pushed(queue, "client " + std::to_string(i));
     if (queue.size() > 5) queue.pop();
   }
