@@ -65,8 +65,9 @@ void StallGuard::look(std::stop_token end) {
     Watch* const watch = *stalled;
     watch->due_ = Clock::time_point::max();
     being_called_ = watch;
+    const std::shared_ptr<const std::function<void()>> on_stall = watch->on_stall_;
     lock.unlock();
-    watch->on_stall_();
+    (*on_stall)();
     lock.lock();
     being_called_ = nullptr;
     changed_.notify_all();

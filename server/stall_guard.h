@@ -28,10 +28,11 @@ class StallGuard {
 
    private:
     friend class StallGuard;
-    Watch(StallGuard& guard, std::function<void()> on_stall) : guard_(guard), on_stall_(std::move(on_stall)) {}
+    Watch(StallGuard& guard, std::function<void()> on_stall)
+        : guard_(guard), on_stall_(std::make_shared<const std::function<void()>>(std::move(on_stall))) {}
     StallGuard& guard_;
-    const std::function<void()> on_stall_;
-    Clock::time_point due_ = Clock::time_point::max();  // guarded by guard_.mutex_
+    const std::shared_ptr<const std::function<void()>> on_stall_;  // shared with a call of it that ends the watch
+    Clock::time_point due_ = Clock::time_point::max();             // guarded by guard_.mutex_
     std::list<Watch*>::iterator place_;
   };
 
