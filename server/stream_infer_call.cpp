@@ -72,15 +72,15 @@ StreamInferCall::StreamInferCall(grpc::GenericCallbackServerContext& context, Se
 
 void StreamInferCall::OnReadDone(bool ok) {
   std::shared_ptr<Exchange> exchange;
+  grpc::ByteBuffer message;
   {
     const std::lock_guard lock(mutex_);
+    message.Swap(&message_);  // before an answer on another thread begins the next read
     reading_ = false;
     all_read_ = !ok;
     if (ok && !cancelled_) exchanges_.push_back(exchange = std::make_shared<Exchange>(shared_from_this()));
   }
   if (exchange) {
-    grpc::ByteBuffer message;
-    message.Swap(&message_);
     try {
       submit(exchange, message);
     } catch (...) {
