@@ -36,6 +36,8 @@ class FairOrder {
   void handed_out(const JobTraits& traits);
   /// Forgets who is not ahead of the others any more. Called when the queue changes.
   void tidy(const std::vector<WaitingJob>& waiting);
+  /// Clients that it remembers what they were given.
+  std::size_t remembered() const { return served_until_.size(); }
 
  private:
   struct Forecast;

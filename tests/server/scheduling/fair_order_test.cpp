@@ -204,11 +204,20 @@ TEST_CASE("nothing starves: under endless urgent work a lowly job runs within it
   CHECK(ran_before >= 49);  // five levels of 10 s
 }
 
-TEST_CASE("any number of client names leaves nothing behind once they are served", "[fair_order]") {
-  JobQueue queue({.jobs = 10});
-  for (int i = 0; i < 6000; ++i) {
-    pushed(queue, "client " + std::to_string(i));
-    if (queue.size() > 5) queue.pop();
+TEST_CASE("any number of client names is remembered up to a bound, and none once nobody waits", "[fair_order]") {
+  FairOrder order(60s);
+  std::vector<WaitingJob> waiting(1);
+  waiting[0].traits.client = "waits";
+  std::size_t most = 0;
+  for (int i = 0; i < 10000; ++i) {
+    JobTraits traits;
+    traits.client = "client " + std::to_string(i);
+    order.handed_out(traits);
+    order.tidy(waiting);
+    most = std::max(most, order.remembered());
   }
-  CHECK(queue.size() == 5);
+  CHECK(most > 1000);
+  CHECK(most <= 4096);
+  order.tidy({});
+  CHECK(order.remembered() == 0);
 }
