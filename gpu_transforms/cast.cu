@@ -7,8 +7,11 @@
 namespace voxd {
 namespace {
 
-VOXD_HD std::int32_t whole32(double value) {
-  const bool fits = value > -2147483649.0 && value < 2147483648.0;
+template <class From>
+VOXD_HD std::int32_t whole32(From value) {
+  // In the value's own type, in which loops run on many values at once. What lies between the least number and the
+  // whole one below it is cut off to the least number, which is what does not fit becomes as well.
+  const bool fits = value >= From{-2147483648} && value < From{2147483648};
   return fits ? static_cast<std::int32_t>(value) : -2147483647 - 1;
 }
 
@@ -24,7 +27,11 @@ VOXD_HD To converted(From value) {
       if (value >= static_cast<From>(9223372036854775808.0))
         return static_cast<To>(whole64(value - static_cast<From>(9223372036854775808.0))) ^ (std::uint64_t{1} << 63);
     }
-    if constexpr (sizeof(To) >= 8 || std::is_same_v<To, std::uint8_t> || std::is_same_v<To, std::uint32_t>) {
+    // A float32 beyond 32 bits is a multiple of 256, of which a uint8 is 0 like that of what does not fit.
+    constexpr bool byte_of_float = std::is_same_v<To, std::uint8_t> && std::is_same_v<From, float>;
+    constexpr bool as_64_bits =
+        sizeof(To) >= 8 || std::is_same_v<To, std::uint8_t> || std::is_same_v<To, std::uint32_t>;
+    if constexpr (as_64_bits && !byte_of_float) {
       return static_cast<To>(whole64(value));
     } else {
       return static_cast<To>(whole32(value));

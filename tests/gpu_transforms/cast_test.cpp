@@ -14,10 +14,10 @@ namespace {
 constexpr DType kTypes[] = {DType::u8,  DType::i8,  DType::u16, DType::i16, DType::u32,
                             DType::i32, DType::u64, DType::i64, DType::f32, DType::f64};
 
-template <class To>
-std::vector<To> cast(const std::vector<float>& values) {
-  HostVolume volume = make_host_volume(DType::f32, 1, {{1, 1, static_cast<int>(values.size())}, identity_affine()});
-  std::copy(values.begin(), values.end(), volume.as<float>().begin());
+template <class To, class From = float>
+std::vector<To> cast(const std::vector<From>& values) {
+  HostVolume volume = make_host_volume(dtype_of<From>, 1, {{1, 1, static_cast<int>(values.size())}, identity_affine()});
+  std::copy(values.begin(), values.end(), volume.as<From>().begin());
   const HostVolume result =
       result_on_every_backend(volume, [](const DeviceVolume& v, Workspace& w) { return cast_to(v, dtype_of<To>, w); });
   return {result.as<To>().begin(), result.as<To>().end()};
@@ -76,6 +76,11 @@ TEST_CASE("floating point beyond an integer's range becomes what torch makes of 
                                                                   10000000000, kLow64, kLow64, kLow64});
   REQUIRE(cast<std::uint64_t>({9.3e18f, -1})[0] == 9300000300729368576u);
   REQUIRE(cast<std::uint32_t>({3e9f, -1}) == std::vector<std::uint32_t>{3000000000u, 4294967295u});
+  // Of float64 more bits are left.
+  const std::vector<double> precise = {-2147483648.5, 2147483647.5, 4294967297.0, -4294967298.0, 1e300, NAN};
+  REQUIRE(cast<std::int32_t>(precise) == std::vector<std::int32_t>{kLow32, 2147483647, kLow32, kLow32, kLow32, kLow32});
+  REQUIRE(cast<std::int16_t>(precise) == std::vector<std::int16_t>{0, -1, 0, 0, 0, 0});
+  REQUIRE(cast<std::uint8_t>(precise) == std::vector<std::uint8_t>{0, 255, 1, 254, 0, 0});
 }
 
 TEST_CASE("a volume of the type asked for is the same memory, any other holds its output", "[cast]") {
