@@ -1,5 +1,6 @@
 #include "gpu_transforms/intensity.h"
 #include "gpu_transforms/labels.h"
+#include "gpu_transforms/remap.h"
 #include "tests/support/large_volume.h"
 
 using namespace voxd;
@@ -43,6 +44,34 @@ TEST_CASE("components are found beyond 2^31", "[large]") {
   check_corner(mask, kLong, 5 * kLong[1], 8, [&](const DeviceVolume& volume, Workspace& workspace) {
     return keep_largest_connected_component(volume, params, workspace);
   });
+}
+
+TEST_CASE("a label map's boundary and the count of its components are right beyond 2^31", "[large]") {
+  if (skipped_without_simt()) return;
+  const HostVolume labels = Random().labels(DType::u8, 1, kCorner, 3, 0.03);
+  check_corner(labels, kLong, 3 * kLong[1], 5, label_boundary);
+  // A corner that begins with voxels of 0, as what lies around it in the large volume.
+  HostVolume parts = make_host_volume(DType::u16, 1, {kCorner, identity_affine()});
+  const auto voxels = parts.as<std::uint16_t>();
+  std::fill(voxels.begin(), voxels.end(), std::uint16_t{0});
+  for (int x = 1; x < kCorner[0]; ++x)
+    for (int y = 1; y < kCorner[1]; y += 2)
+      std::fill_n(voxels.data() + row_of(kCorner, 0, x, y) * kCorner[2] + 200, 5 + x, std::uint16_t(y == 1 ? 1 : 700));
+  LastRowsJob job(5 * kLong[1]);
+  const std::map<int, std::int64_t> counts = count_components(around(parts, kLong, job.workspace()), job.workspace());
+  CHECK(counts == std::map<int, std::int64_t>{{1, 1}, {700, 3}});
+}
+
+TEST_CASE("labels of channels and replaced NaN reach voxels beyond 2^31", "[large]") {
+  if (skipped_without_simt()) return;
+  const Int3 size = {1000, 1000, kSize[2]};
+  check_corner(corner_of(DType::f32, 4), size, 3, 3, [](const DeviceVolume& volume, Workspace& workspace) {
+    return labels_of_channels(volume, {{3, 4}, {0, 2}}, 1, workspace);
+  });
+  HostVolume holed = corner_of(DType::f32, 1);
+  for (std::size_t i = 0; i < holed.as<float>().size(); i += 3) holed.as<float>()[i] = NAN;
+  check_corner(holed, kSize, 5000, 5,
+               [](const DeviceVolume& volume, Workspace& workspace) { return replace_nan(volume, 7, workspace); });
 }
 
 TEST_CASE("types, ranges, activations and one-hots reach voxels beyond 2^31", "[large]") {
