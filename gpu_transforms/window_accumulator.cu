@@ -10,15 +10,18 @@
 // before. The sum of the weights is not kept either: when a row is divided, the weights of the windows over it are
 // added up anew, in their order, in scratch memory, and serve all channels.
 //
-// With a sink the sums are a ring of planes along X, as many as a window is long.
+// With a sink the places of lines that were handed out are used again (fewest_lines).
 namespace voxd {
 namespace {
 
-/// Sums of windows: rows of nz voxels, ny in a plane; volume plane x is plane x % planes.
-struct Ring {
+/// Sums of windows, of nz voxels along each line.
+struct Sums {
   float* first;
-  std::int32_t planes, ny, nz;
-  VOXD_HD std::int64_t channel_step() const { return std::int64_t{planes} * ny * nz; }
+  SumLines lines;
+  std::int32_t nz;
+  VOXD_HD float* line(std::int32_t channel, std::int32_t x, std::int32_t y) const {
+    return first + (std::int64_t{channel} * lines.slots * lines.lines + lines.of(x, y)) * nz;
+  }
 };
 
 /// Adds row r of a window's prediction. Voxels from `fresh` on, counted from the window's begin along each axis, have
@@ -27,9 +30,9 @@ template <bool kWeighted>
 struct AddRow {
   const float* predictions;
   const float* weights;
-  Ring sums;
+  Sums sums;
   std::int32_t channels, roi_x, roi_y, roi_z;
-  std::int32_t plane, y, z;  ///< where the window begins
+  std::int32_t x, y, z;  ///< where the window begins
   std::int32_t fresh_x, fresh_y, fresh_z;
 
   struct Row {
@@ -47,28 +50,25 @@ struct AddRow {
     const std::int32_t in_y = static_cast<std::int32_t>(r % roi_y),
                        channel = static_cast<std::int32_t>(r / roi_y % channels),
                        in_x = static_cast<std::int32_t>(r / roi_y / channels);
-    std::int32_t at = plane + in_x;
-    if (at >= sums.planes) at -= sums.planes;
     return {predictions + ((std::int64_t{channel} * roi_x + in_x) * roi_y + in_y) * roi_z,
             kWeighted ? weights + (std::int64_t{in_x} * roi_y + in_y) * roi_z : nullptr,
-            sums.first + channel * sums.channel_step() + (std::int64_t{at} * sums.ny + y + in_y) * sums.nz + z,
-            in_x >= fresh_x && in_y >= fresh_y ? fresh_z : roi_z};
+            sums.line(channel, x + in_x, y + in_y) + z, in_x >= fresh_x && in_y >= fresh_y ? fresh_z : roi_z};
   }
 };
 
 /// Divides all channels of one row by the weights that lie on it.
 struct DivideRow {
-  Ring sums;
+  Sums sums;
   const float* weights;  ///< null where all are 1
   PredictedAxis x, y, z;
   float* out;
-  std::int32_t channels, first_x, nx;  ///< planes of the volume that `out` is
+  std::int32_t channels, first_x, first_y, nx, ny;  ///< the part of the volume that `out` is
 
   template <class Team>
   VOXD_HD void operator()(const Team& team, std::int64_t r) const {
-    const std::int32_t ny = y.last - y.first, nz = z.last - z.first;
+    const std::int32_t nz = z.last - z.first;
     const std::int32_t at_x = static_cast<std::int32_t>(r / ny) + first_x,
-                       at_y = static_cast<std::int32_t>(r % ny) + y.first;
+                       at_y = static_cast<std::int32_t>(r % ny) + first_y;
     float* total = reinterpret_cast<float*>(team.scratch);
     // No sync: the first window begins at 0, where lanes meet the same voxels again.
     team.each(z.size, [=](std::int32_t i) { total[i] = 0; });
@@ -83,8 +83,7 @@ struct DivideRow {
     }
     const float* divisor = total + z.first;
     for (std::int32_t channel = 0; channel < channels; ++channel) {
-      const float* sum = sums.first + channel * sums.channel_step() +
-                         (std::int64_t{at_x % sums.planes} * sums.ny + at_y) * sums.nz + z.first;
+      const float* sum = sums.line(channel, at_x, at_y) + z.first;
       float* to = out + (std::int64_t{channel} * nx * ny + r) * nz;
       team.each(nz, [=](std::int32_t i) { to[i] = sum[i] / divisor[i]; });
     }
@@ -105,9 +104,9 @@ struct DivideRow {
   }
 };
 
-/// The affine of a grid that starts `planes` further along X.
-Affine further_along_x(Affine affine, std::int32_t planes) {
-  const Vec3 origin = apply(affine, {static_cast<double>(planes), 0, 0});
+/// The affine of a grid that starts at a voxel of this one.
+Affine starting_at(Affine affine, std::int32_t x, std::int32_t y) {
+  const Vec3 origin = apply(affine, {static_cast<double>(x), static_cast<double>(y), 0});
   for (std::size_t row = 0; row < 3; ++row) affine[row][3] = origin[row];
   return affine;
 }
@@ -125,22 +124,18 @@ DeviceVolume weights_of(const WindowGrid& grid, const Int3& roi, const SlidingWi
 }  // namespace
 
 WindowAccumulator::WindowAccumulator(const Geometry& image, const WindowGrid& grid, const SlidingWindows& params,
-                                     std::int32_t channels, const Int3& roi, Workspace& workspace, SlabSink sink)
+                                     std::int32_t channels, const Int3& roi, Workspace& workspace, BlockSink sink)
     : grid_(grid),
       axes_(predicted_axes(grid, roi)),
       channels_(channels),
       workspace_(workspace),
       sink_(std::move(sink)),
+      lines_(sink_ ? fewest_lines(axes_) : all_lines(axes_)),
       weights_(weights_of(grid, roi, params, workspace)) {
   if (channels < 1) fail(Code::invalid_argument, "network: ", channels, " channels for a window, at least 1");
-  Int3 held{};
-  for (std::size_t a = 0; a < 3; ++a) {
-    held[a] = axes_[a].size;
-    result_.size[a] = axes_[a].last - axes_[a].first;
-  }
+  for (std::size_t a = 0; a < 3; ++a) result_.size[a] = axes_[a].last - axes_[a].first;
   result_.affine = image.affine;
-  if (sink_) held[0] = std::min(held[0], axes_[0].roi);
-  sums_ = DeviceVolume(DType::f32, channels, {held, image.affine}, workspace);
+  sums_ = DeviceVolume(DType::f32, channels, {{lines_.slots, lines_.lines, axes_[2].size}, image.affine}, workspace);
 }
 
 void WindowAccumulator::add(const DeviceVolume& predictions, std::int32_t windows) {
@@ -151,22 +146,20 @@ void WindowAccumulator::add(const DeviceVolume& predictions, std::int32_t window
          windows, " windows, expected ", std::int64_t{windows} * channels_, "x", to_string(roi));
   if (added_ + windows > grid_.count())
     fail(Code::internal, added_ + windows, " predictions for ", grid_.count(), " windows");
-  const Int3 held = sums_.size();
-  const Ring ring{sums_.mutable_data<float>(), held[0], held[1], held[2]};
+  const Sums sums{sums_.mutable_data<float>(), lines_, z.size};
   const std::int64_t rows = std::int64_t{channels_} * x.roi * y.roi;
   for (std::int32_t i = 0; i < windows; ++i, ++added_) {
     const Int3 at = grid_.index(added_);
-    const std::int32_t begin_x = x.begin(at[0]);
-    if (sink_) hand_out(begin_x);
+    if (sink_) hand_out_before(at[0], at[1]);
     const auto add_to = [&](auto row) {
       row = {predictions.data<float>() + i * rows * z.roi,
              weights_.empty() ? nullptr : weights_.data<float>(),
-             ring,
+             sums,
              channels_,
              x.roi,
              y.roi,
              z.roi,
-             begin_x % held[0],
+             x.begin(at[0]),
              y.begin(at[1]),
              z.begin(at[2]),
              x.fresh(at[0]),
@@ -184,43 +177,57 @@ void WindowAccumulator::add(const DeviceVolume& predictions, std::int32_t window
 DeviceVolume WindowAccumulator::finish() {
   if (added_ != grid_.count()) fail(Code::internal, added_, " predictions for ", grid_.count(), " windows");
   if (sink_) {
-    hand_out(axes_[0].size);
+    hand_out(axes_[0].size, axes_[1].size);
     return {};
   }
   if (result_.size != sums_.size()) {
     DeviceVolume result(DType::f32, channels_, result_, workspace_);
-    divide(result, axes_[0].first);
+    divide(result, axes_[0].first, axes_[1].first);
     return result;
   }
-  divide(sums_, 0);
+  divide(sums_, 0, 0);
   return std::move(sums_);
 }
 
-/// The planes before `until` that are left.
-void WindowAccumulator::hand_out(std::int32_t until) {
-  const PredictedAxis& x = axes_[0];
-  const std::int64_t plane = 4 * std::int64_t{channels_} * result_.size[1] * result_.size[2];
-  const std::int64_t most = std::max<std::int64_t>(1, kSlabBytes / std::max<std::int64_t>(1, plane));
-  const std::int32_t end = std::min(until, x.last);
-  for (std::int32_t first = std::max(handed_out_, x.first); first < end;) {
-    const std::int32_t n = static_cast<std::int32_t>(std::min<std::int64_t>(most, end - first));
-    const Geometry geometry{{n, result_.size[1], result_.size[2]}, further_along_x(result_.affine, first - x.first)};
-    DeviceVolume slab(DType::f32, channels_, geometry, workspace_);
-    divide(slab, first);
-    sink_(slab, first - x.first, result_);
-    first += n;
+/// What the windows before this one were the last to touch. Windows come with X slowest.
+void WindowAccumulator::hand_out_before(std::int32_t window_x, std::int32_t window_y) {
+  const PredictedAxis &x = axes_[0], &y = axes_[1];
+  if (window_x != window_x_) {
+    hand_out(x.begin(window_x), y.size);
+    done_x_ = x.begin(window_x);
+    done_y_ = 0;
+    window_x_ = window_x;
   }
-  handed_out_ = std::max(handed_out_, until);
+  hand_out(window_x + 1 < x.windows.count ? x.begin(window_x + 1) : x.size, y.begin(window_y));
+  done_y_ = y.begin(window_y);
 }
 
-/// `to`: all voxels that are kept of planes first_x and on.
-void WindowAccumulator::divide(DeviceVolume& to, std::int32_t first_x) {
+/// Lines done_y_..until_y-1 of the planes done_x_..until_x-1.
+void WindowAccumulator::hand_out(std::int32_t until_x, std::int32_t until_y) {
+  const PredictedAxis &x = axes_[0], &y = axes_[1];
+  const std::int32_t first_y = std::max(done_y_, y.first), ny = std::min(until_y, y.last) - first_y,
+                     end = std::min(until_x, x.last);
+  if (ny <= 0) return;
+  const std::int64_t plane = 4 * std::int64_t{channels_} * ny * result_.size[2];
+  const std::int64_t most = std::max<std::int64_t>(1, kBlockBytes / std::max<std::int64_t>(1, plane));
+  for (std::int32_t first = std::max(done_x_, x.first); first < end;) {
+    const std::int32_t nx = static_cast<std::int32_t>(std::min<std::int64_t>(most, end - first));
+    const std::int32_t at_x = first - x.first, at_y = first_y - y.first;
+    DeviceVolume block(DType::f32, channels_, {{nx, ny, result_.size[2]}, starting_at(result_.affine, at_x, at_y)},
+                       workspace_);
+    divide(block, first, first_y);
+    sink_(block, at_x, at_y, result_);
+    first += nx;
+  }
+}
+
+/// `to`: all voxels that are kept of lines first_y and on of planes first_x and on.
+void WindowAccumulator::divide(DeviceVolume& to, std::int32_t first_x, std::int32_t first_y) {
   const PredictedAxis &x = axes_[0], &y = axes_[1], &z = axes_[2];
-  const Int3 held = sums_.size();
-  const std::int64_t rows = std::int64_t{to.size()[0]} * to.size()[1];
-  parallel::for_each_team(workspace_.stream(), rows, std::int64_t{channels_ + 8} * z.size,
+  const std::int32_t nx = to.size()[0], ny = to.size()[1];
+  parallel::for_each_team(workspace_.stream(), std::int64_t{nx} * ny, std::int64_t{channels_ + 8} * z.size,
                           sizeof(float) * static_cast<std::size_t>(z.size),
-                          DivideRow{{sums_.mutable_data<float>(), held[0], held[1], held[2]},
+                          DivideRow{{sums_.mutable_data<float>(), lines_, z.size},
                                     weights_.empty() ? nullptr : weights_.data<float>(),
                                     x,
                                     y,
@@ -228,7 +235,9 @@ void WindowAccumulator::divide(DeviceVolume& to, std::int32_t first_x) {
                                     to.mutable_data<float>(),
                                     channels_,
                                     first_x,
-                                    to.size()[0]});
+                                    first_y,
+                                    nx,
+                                    ny});
 }
 
 }  // namespace voxd

@@ -119,4 +119,17 @@ std::array<PredictedAxis, 3> predicted_axes(const WindowGrid& grid, const Int3& 
           predicted_axis(grid.axes[2], roi[2], padded)};
 }
 
+SumLines all_lines(const std::array<PredictedAxis, 3>& axes) { return {axes[0].size, axes[1].size, axes[1].size}; }
+
+SumLines fewest_lines(const std::array<PredictedAxis, 3>& axes) {
+  const PredictedAxis &x = axes[0], &y = axes[1];
+  if (x.windows.count == 1) return {x.roi, y.roi, y.size};
+  std::int32_t shared = 0;
+  for (std::int32_t i = 1; i < x.windows.count; ++i) shared = std::max(shared, x.fresh(i));
+  const std::int32_t slots = std::max(shared, x.roi - x.roi / 2);
+  const std::int64_t lines = std::int64_t{y.size} + y.roi;
+  if (lines * slots >= std::int64_t{y.size} * x.roi) return {x.roi, y.size, y.size};
+  return {slots, static_cast<std::int32_t>(lines), y.size};
+}
+
 }  // namespace voxd

@@ -79,4 +79,24 @@ struct PredictedAxis {
 /// the windows do not come out at whole sizes.
 std::array<PredictedAxis, 3> predicted_axes(const WindowGrid& grid, const Int3& roi);
 
+/// Where the sums of windows are kept: lines along Z, each plane's in one of `slots` rings of `lines` lines.
+struct SumLines {
+  std::int32_t slots, lines;
+  std::int32_t ny;  ///< lines of a plane
+
+  VOXD_HD std::int64_t of(std::int32_t x, std::int32_t y) const {
+    return std::int64_t{x % slots} * lines + (std::int64_t{x / slots} * ny + y) % lines;
+  }
+};
+
+/// Every line has a place of its own.
+SumLines all_lines(const std::array<PredictedAxis, 3>& axes);
+
+/// As few places as will do where a line is given away once no later window touches it. Planes `slots` apart share a
+/// ring, the later one following on the earlier one, and there are never more than two of them: of the earlier one only
+/// lines from the present window on are still needed, of the later one only those up to its end have begun. That makes
+/// a plane's lines and a window's in each ring, and needs a ring for half of a window's planes, and for all that a
+/// window shares with the next one along X.
+SumLines fewest_lines(const std::array<PredictedAxis, 3>& axes);
+
 }  // namespace voxd

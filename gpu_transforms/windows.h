@@ -21,24 +21,25 @@ DeviceVolume importance_map(const Int3& roi, const SlidingWindows& params, Works
 DeviceVolume gather_windows(const DeviceVolume& image, const WindowGrid& grid, std::int64_t first, std::int32_t count,
                             Workspace& workspace);
 
-/// Of a slab, which has at least one plane.
-inline constexpr std::int64_t kSlabBytes = std::int64_t{64} << 20;
+/// Of a block, which has at least one plane of its lines.
+inline constexpr std::int64_t kBlockBytes = std::int64_t{64} << 20;
 
-/// Gets some planes of a blended volume, [C,n,Y,Z] float32 with their place in the patient: those from first_x on of a
-/// grid that is `whole`.
-using SlabSink = std::function<void(const DeviceVolume& slab, std::int32_t first_x, const Geometry& whole)>;
+/// Gets a block of a blended volume, whole lines along Z: [C,n,m,Z] float32 with their place in the patient, of which
+/// the first has the indices first_x and first_y on a grid that is `whole`.
+using BlockSink =
+    std::function<void(const DeviceVolume& block, std::int32_t first_x, std::int32_t first_y, const Geometry& whole)>;
 
 /// Adds up the predictions of the windows of a grid, weighted, in the order of the grid, and divides by the sum of the
-/// weights. With a sink it holds no more of the volume along X than one window is long: planes that no later window
-/// touches are divided and handed out, in order. Without one the whole volume comes from finish().
+/// weights. With a sink it holds about half of what one window is long along X: lines that no later window touches are
+/// divided and handed out, each once. Without one the whole volume comes from finish().
 /// Thread rule: used by the workspace's thread.
 class WindowAccumulator {
  public:
   /// `image`: what was cut, without padding. `channels` and `roi`: what the network makes of one window.
-  /// Memory: a float32 volume of `channels` over the padded image, or with a sink over one window's length of it along
-  /// X and one slab (kSlabBytes or one plane); and the weights of a window. Throws as predicted_axes does.
+  /// Memory: a float32 volume of `channels` over the padded image, or with a sink over its fewest_lines(), and one
+  /// block (kBlockBytes, or a window's lines in one plane); and the weights of a window. Throws as predicted_axes does.
   WindowAccumulator(const Geometry& image, const WindowGrid& grid, const SlidingWindows& params, std::int32_t channels,
-                    const Int3& roi, Workspace& workspace, SlabSink sink = {});
+                    const Int3& roi, Workspace& workspace, BlockSink sink = {});
 
   /// Where the result lies: the image, scaled as the network scales a window, with the image's affine.
   const Geometry& result() const { return result_; }
@@ -52,19 +53,23 @@ class WindowAccumulator {
   DeviceVolume finish();
 
  private:
-  void hand_out(std::int32_t until);
-  void divide(DeviceVolume& to, std::int32_t first_x);
+  void hand_out_before(std::int32_t window_x, std::int32_t window_y);
+  void hand_out(std::int32_t until_x, std::int32_t until_y);
+  void divide(DeviceVolume& to, std::int32_t first_x, std::int32_t first_y);
 
   const WindowGrid grid_;
   const std::array<PredictedAxis, 3> axes_;
   const std::int32_t channels_;
   Workspace& workspace_;
-  const SlabSink sink_;
+  const BlockSink sink_;
+  const SumLines lines_;
   Geometry result_;
   DeviceVolume weights_;  // without voxels where all are 1
-  DeviceVolume sums_;     // plane x of the volume is plane x % size()[0]
+  DeviceVolume sums_;     // in the order of lines_
   std::int64_t added_ = 0;
-  std::int32_t handed_out_ = 0;  // planes of the volume, padding included
+  // What was handed out, padding included: all planes before done_x_, and of those that the windows at window_x_ are
+  // the last to touch, the lines before done_y_.
+  std::int32_t done_x_ = 0, done_y_ = 0, window_x_ = 0;
 };
 
 /// What the network makes of `count` windows [count*C, roi]: [count*K, roi'].
@@ -76,7 +81,7 @@ using WindowPredictor = std::function<DeviceVolume(const DeviceVolume& windows, 
 DeviceVolume blend_windows(const DeviceVolume& image, const SlidingWindows& params, const WindowPredictor& predict,
                            Workspace& workspace);
 
-/// argmax() of blend_windows(), without ever holding the whole blended volume: it is made slab by slab along X.
+/// argmax() of blend_windows(), without ever holding the whole blended volume: it is made block by block.
 DeviceVolume label_windows(const DeviceVolume& image, const SlidingWindows& params, const WindowPredictor& predict,
                            Workspace& workspace);
 

@@ -126,19 +126,21 @@ class SlidingWindowInferer final : public Inferer {
     return peak_of(need, float_bytes(classes, need.grid.padded().size()), 0, cut);
   }
 
-  /// With the labels of the whole image: the scores along one window's length, and a slab of them.
+  /// With the labels of the whole image: the scores along the lines that are held at once, and a block of them.
   static std::int64_t label_bytes(const Need& need, std::int32_t classes, const PlannedVolume& labels) {
-    Int3 held = need.grid.padded().size();
-    const bool one_along_x = held[0] <= need.grid.roi()[0];
-    held[0] = std::min(held[0], need.grid.roi()[0]);
-    const std::int64_t plane = float_bytes(classes, {1, labels.size[1], labels.size[2]});
-    // No more planes are ready at once than a window has, or the image.
-    const std::int64_t planes =
-        std::clamp<std::int64_t>(kSlabBytes / std::max<std::int64_t>(1, plane), 1, std::min(held[0], labels.size[0]));
-    const std::int64_t slab_labels = labels.bytes() / labels.size[0];
-    const std::int64_t slab = checked_product({planes, plane + slab_labels}, "memory plan");
-    return peak_of(need, checked_sum(float_bytes(classes, held), labels.bytes(), "memory plan"), one_along_x ? 0 : slab,
-                   slab);
+    const std::array<PredictedAxis, 3> axes = predicted_axes(need.grid, need.grid.roi());
+    const SumLines lines = fewest_lines(axes);
+    const std::int64_t sums = float_bytes(classes, {lines.slots, lines.lines, axes[2].size});
+    const Int3 roi = need.grid.roi(), image = labels.size;
+    // No more lines are ready at once than a window has, or the image.
+    const Int3 line = {1, std::min(roi[1], image[1]), image[2]};
+    const std::int64_t plane = float_bytes(classes, line);
+    const std::int64_t ready = checked_product({std::min(roi[0], image[0]), plane}, "memory plan");
+    const std::int64_t scores = std::max(plane, std::min(kBlockBytes, ready));
+    const std::int64_t block =
+        scores + scores / float_bytes(classes, {1, 1, 1}) * static_cast<std::int64_t>(size_of(labels.dtype));
+    const bool one_column = need.grid.axes[0].count == 1 && need.grid.axes[1].count == 1;
+    return peak_of(need, checked_sum(sums, labels.bytes(), "memory plan"), one_column ? 0 : block, block);
   }
 
   /// With the three axes that it is made from.

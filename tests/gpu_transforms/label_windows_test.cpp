@@ -64,12 +64,12 @@ struct Job {
   MemoryPool pool{cpu_allocator(), {}};
   Workspace workspace{*stream, pool};
 
-  HostVolume run(const Int3& size, const SlidingWindows& params, bool slabs) {
+  HostVolume run(const Int3& size, const SlidingWindows& params, bool blocks) {
     OneHotNetwork network(window_grid(size, params), workspace);
     const WindowPredictor predict = [&](const DeviceVolume&, std::int32_t) { return network.next(); };
     const DeviceVolume image(DType::f32, 1, {size, identity_affine()}, workspace);
-    const DeviceVolume labels = slabs ? label_windows(image, params, predict, workspace)
-                                      : argmax(blend_windows(image, params, predict, workspace), workspace);
+    const DeviceVolume labels = blocks ? label_windows(image, params, predict, workspace)
+                                       : argmax(blend_windows(image, params, predict, workspace), workspace);
     HostVolume result = download(labels, workspace);
     stream->synchronize();
     return result;
@@ -85,7 +85,7 @@ std::int64_t wrong_labels(const HostVolume& labels) {
 
 }  // namespace
 
-TEST_CASE("labels made slab by slab are the argmax of the loop over all windows", "[windows]") {
+TEST_CASE("labels made block by block are the argmax of the loop over all windows", "[windows]") {
   Random random(131);
   CAPTURE(random.seed());
   int compared = 0, several = 0;
@@ -126,16 +126,16 @@ TEST_CASE("105 classes are blended and labelled within 2 GB on the grid of a who
 #endif
 }
 
-TEST_CASE("105 classes labelled slab by slab are those of the whole volume", "[windows]") {
-  // A plane takes 10 MB: what one row of windows completes is handed out in several slabs.
+TEST_CASE("105 classes labelled block by block are those of the whole volume", "[windows]") {
+  // 80 lines of a plane take 8 MB: what the last row of windows completes is handed out in two blocks.
   const Int3 size = {20, 100, 240};
-  const SlidingWindows params = windows_of({10, 50, 60}, 0.25, WindowMode::gaussian);
+  const SlidingWindows params = windows_of({10, 80, 60}, 0.25, WindowMode::gaussian);
   Job job;
-  const HostVolume slabs = job.run(size, params, true);
-  const std::int64_t slabs_peak = job.workspace.peak_bytes();
+  const HostVolume blocks = job.run(size, params, true);
+  const std::int64_t blocks_peak = job.workspace.peak_bytes();
   const HostVolume whole = job.run(size, params, false);
   CHECK(wrong_labels(whole) == 0);
-  CHECK(slabs_peak < job.workspace.peak_bytes());
-  const auto a = slabs.as<std::uint8_t>(), b = whole.as<std::uint8_t>();
+  CHECK(blocks_peak < job.workspace.peak_bytes());
+  const auto a = blocks.as<std::uint8_t>(), b = whole.as<std::uint8_t>();
   CHECK(std::equal(a.begin(), a.end(), b.begin(), b.end()));
 }

@@ -1,5 +1,7 @@
 #include "gpu_transforms/windows.h"
 
+#include <cmath>
+
 #include "tests/support/window_samples.h"
 
 using namespace voxd;
@@ -38,36 +40,44 @@ TEST_CASE("blended windows equal MONAI's loop over its list of them, bit for bit
   CHECK(refused > 5);
 }
 
-TEST_CASE("a slab is handed out as soon as no later window touches it, with its place", "[windows]") {
+TEST_CASE("a block is handed out as soon as no later window touches it, with its place", "[windows]") {
   Random random(132);
   Bench bench("serial", make_cpu_stream(Backend::serial));
   Workspace& workspace = bench.workspace();
-  const HostVolume host = random.intensities(DType::f32, 1, {20, 5, 6}, false);
-  const Geometry geometry{host.geometry.size, {{{2, 0, 0, 7}, {0, 1, 0, 0}, {0, 0, 1, 0}, {0, 0, 0, 1}}}};
-  const SlidingWindows params = windows_of({8, 5, 6}, 0.5);  // windows at 0, 4, 8, 12
+  HostVolume host = random.intensities(DType::f32, 1, {20, 9, 6}, false);
+  for (float& value : host.as<float>()) value = std::round(value);  // means of equal whole numbers are exact
+  const Geometry geometry{host.geometry.size, {{{2, 0, 0, 7}, {0, 3, 0, 1}, {0, 0, 1, 0}, {0, 0, 0, 1}}}};
+  const SlidingWindows params = windows_of({8, 4, 6}, 0.5);  // at 0, 4, 8, 12 of X and 0, 2, 4, 5 of Y
   const WindowGrid grid = window_grid(geometry.size, params);
-  REQUIRE(grid.count() == 4);
-  std::vector<std::pair<int, int>> planes;
-  std::vector<float> values;
+  REQUIRE(grid.count() == 16);
+  using Lines = std::array<int, 4>;  // first and count along X, first and count along Y
+  std::vector<Lines> blocks;
+  Grid<float> blended(1, geometry.size, 0);
   WindowAccumulator accumulator(geometry, grid, params, 1, grid.roi(), workspace,
-                                [&](const DeviceVolume& slab, std::int32_t first_x, const Geometry& whole) {
+                                [&](const DeviceVolume& block, int first_x, int first_y, const Geometry& whole) {
                                   CHECK(whole == geometry);
-                                  CHECK(slab.geometry().affine[0][3] == 7 + 2 * first_x);
-                                  planes.emplace_back(first_x, slab.size()[0]);
-                                  const HostVolume part = download(slab, workspace);
+                                  CHECK(block.geometry().affine[0][3] == 7 + 2 * first_x);
+                                  CHECK(block.geometry().affine[1][3] == 1 + 3 * first_y);
+                                  blocks.push_back({first_x, block.size()[0], first_y, block.size()[1]});
+                                  const HostVolume part = download(block, workspace);
                                   workspace.stream().synchronize();
-                                  values.insert(values.end(), part.as<float>().begin(), part.as<float>().end());
+                                  const float* value = part.as<float>().data();
+                                  for_each_voxel(block.size(), [&](int x, int y, int z) {
+                                    blended.at(0, first_x + x, first_y + y, z) = *value++;
+                                  });
                                 });
   const DeviceVolume image = upload(host, workspace);
-  for (int i = 0; i < 4; ++i) {
-    CHECK(planes.size() == static_cast<std::size_t>(i));
-    accumulator.add(gather_windows(image, grid, i, 1, workspace), 1);
-    if (i == 0) planes.emplace_back(0, 0);
-  }
+  std::vector<Lines> expected;
+  for (int x = 0; x < 4; ++x)
+    for (int y = 0; y < 4; ++y) {
+      accumulator.add(gather_windows(image, grid, 4 * x + y, 1, workspace), 1);
+      CHECK(blocks == expected);
+      constexpr int starts[] = {0, 2, 4, 5, 9};
+      expected.push_back({4 * x, x == 3 ? 8 : 4, starts[y], starts[y + 1] - starts[y]});
+    }
   CHECK(accumulator.finish().empty());
-  planes.erase(planes.begin());
-  CHECK(planes == std::vector<std::pair<int, int>>{{0, 4}, {4, 4}, {8, 4}, {12, 8}});
-  CHECK(values == std::vector<float>(host.as<float>().begin(), host.as<float>().end()));
+  CHECK(blocks == expected);
+  CHECK(blended.voxels() == std::vector<float>(host.as<float>().begin(), host.as<float>().end()));
 }
 
 TEST_CASE("a network whose answers do not fit the windows is refused", "[windows]") {
@@ -116,9 +126,10 @@ TEST_CASE("windows take no more memory than they say", "[windows][memory]") {
   });
   CHECK(whole <= batch + weights + 2 * volume);
   CHECK(whole >= 2 * volume + weights + 3 * window);
-  const std::int64_t slabs = peak_of([&] {
+  const std::int64_t blocks = peak_of([&] {
     label_windows(image, params, network(2, {1, 1, 1}, workspace), workspace);
   });
-  const std::int64_t planes = 10 * 30 * 20 * 4;
-  CHECK(slabs <= batch + weights + 2 * planes + 2 * planes + volume / 4);
+  // Of windows of 10 planes, 5 apart, along a plane's 30 lines and a window's 16; then a block, and labels of a byte.
+  const std::int64_t lines = 5 * (30 + 16) * 20 * 4, block = 10 * 16 * 20 * 4;
+  CHECK(blocks <= batch + weights + 2 * lines + 2 * block + volume / 4);
 }
