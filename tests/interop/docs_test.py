@@ -2,6 +2,7 @@
 """What the pages tell a reader to type is run: per page one shell session with every sh and python block, in order.
 
 Commands that install, build, or run for minutes are covered elsewhere (.ci/run runs them); of those it is checked that they exist.
+A demo that nothing else runs is run here, in the checkout that its programs are built in.
 """
 import contextlib
 import json
@@ -20,6 +21,7 @@ BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SCRIPT = re.compile(r"(?:scripts/(?:setup|demo|test|test-image)|\.ci/run)$")
 # voxd's own; a test takes free ports instead.
 ADDRESS, METRICS_ADDRESS = "127.0.0.1:8001", "127.0.0.1:8002"
+RUN_IN_CHECKOUT = ["scripts/demo --dicom"]
 
 
 def blocks(page):
@@ -49,7 +51,9 @@ def shell_of(language, text):
     if language == "python":
         return f"{sys.executable} - <<'END_OF_BLOCK'\n{text}END_OF_BLOCK\n"
     lines = text.replace("\\\n", " ").splitlines()
-    return "\n".join(line for line in lines if not line.strip() or line.startswith("#") or not check_covered(line)) + "\n"
+    in_checkout = [str(ROOT / line) if line in RUN_IN_CHECKOUT else line for line in lines]
+    return "\n".join(run for line, run in zip(lines, in_checkout)
+                     if run != line or not line.strip() or line.startswith("#") or not check_covered(line)) + "\n"
 
 
 @pytest.mark.parametrize("page", PAGES)
