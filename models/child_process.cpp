@@ -11,6 +11,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <system_error>
 #include <utility>
 
 #include "gpu_transforms/volume/error.h"
@@ -62,34 +63,52 @@ class SpawnAttributes {
   posix_spawnattr_t attributes_;
 };
 
+/// A copy of a descriptor above those that a child's own are put in place of. Of none (-1) there is no copy.
+Descriptor copy_above(int number, int least) {
+  if (number < 0) return Descriptor(-1);
+  const int copy = ::fcntl(number, F_DUPFD_CLOEXEC, least);
+  if (copy < 0) refuse("descriptor", errno);
+  return Descriptor(copy);
+}
+
 class SpawnFiles {
  public:
-  explicit SpawnFiles(int output) {
+  explicit SpawnFiles(const ChildSurroundings& surroundings)
+      : input_(copy_above(surroundings.input, first_free)),
+        output_(copy_above(surroundings.output, first_free)),
+        extra_(copy_above(surroundings.extra, first_free)) {
     ::posix_spawn_file_actions_init(&actions_);
-    ::posix_spawn_file_actions_adddup2(&actions_, output, STDOUT_FILENO);
-    ::posix_spawn_file_actions_addopen(&actions_, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+    give(input_, STDIN_FILENO, O_RDONLY);
+    give(output_, STDOUT_FILENO, O_WRONLY);
     ::posix_spawn_file_actions_addopen(&actions_, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
-    ::posix_spawn_file_actions_addclosefrom_np(&actions_, STDERR_FILENO + 1);
+    if (extra_.get() >= 0) ::posix_spawn_file_actions_adddup2(&actions_, extra_.get(), extra_number);
+    ::posix_spawn_file_actions_addclosefrom_np(&actions_, extra_.get() >= 0 ? first_free : extra_number);
   }
   ~SpawnFiles() { ::posix_spawn_file_actions_destroy(&actions_); }
   SpawnFiles(const SpawnFiles&) = delete;
   const posix_spawn_file_actions_t* get() const { return &actions_; }
 
  private:
+  static constexpr int extra_number = STDERR_FILENO + 1;
+  static constexpr int first_free = extra_number + 1;
+
+  void give(const Descriptor& file, int number, int mode) {
+    if (file.get() >= 0)
+      ::posix_spawn_file_actions_adddup2(&actions_, file.get(), number);
+    else
+      ::posix_spawn_file_actions_addopen(&actions_, number, "/dev/null", mode, 0);
+  }
+
+  const Descriptor input_, output_, extra_;
   posix_spawn_file_actions_t actions_;
 };
 
-pid_t start(const std::filesystem::path& program, const std::vector<std::string>& arguments, int output) {
-  std::vector<char*> argv{const_cast<char*>(program.c_str())};
-  for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
-  argv.push_back(nullptr);
-  const SpawnFiles files(output);
-  const SpawnAttributes attributes;
-  pid_t child = -1;
-  if (const int error = ::posix_spawn(&child, program.c_str(), files.get(), attributes.get(), argv.data(), environ);
-      error != 0)
-    refuse(program.c_str(), error);
-  return child;
+/// Texts as C wants them: pointers, the last one null.
+std::vector<char*> pointers_to(const std::vector<std::string>& texts) {
+  std::vector<char*> pointers;
+  for (const std::string& text : texts) pointers.push_back(const_cast<char*>(text.c_str()));
+  pointers.push_back(nullptr);
+  return pointers;
 }
 
 /// Reads until the child has closed its output, which it does by ending. False: not before `until`.
@@ -112,6 +131,32 @@ bool read_to_end(int output, Clock::time_point until, std::string& text) {
 
 }  // namespace
 
+pid_t start_child(const std::filesystem::path& program, const std::vector<std::string>& arguments,
+                  const ChildSurroundings& surroundings) {
+  std::vector<char*> argv = pointers_to(arguments);
+  argv.insert(argv.begin(), const_cast<char*>(program.c_str()));
+  std::vector<char*> environment;
+  if (surroundings.environment) environment = pointers_to(*surroundings.environment);
+  const SpawnFiles files(surroundings);
+  const SpawnAttributes attributes;
+  pid_t child = -1;
+  if (const int error = ::posix_spawn(&child, program.c_str(), files.get(), attributes.get(), argv.data(),
+                                      surroundings.environment ? environment.data() : environ);
+      error != 0)
+    refuse(program.c_str(), error);
+  return child;
+}
+
+ChildEnd wait_for_child(pid_t child) {
+  int status = 0;
+  while (::waitpid(child, &status, 0) < 0)
+    if (errno != EINTR) refuse("wait", errno);
+  ChildEnd end;
+  if (WIFSIGNALED(status)) end.signal = WTERMSIG(status);
+  if (WIFEXITED(status)) end.status = WEXITSTATUS(status);
+  return end;
+}
+
 ChildEnd run_child(const std::filesystem::path& program, const std::vector<std::string>& arguments,
                    std::chrono::milliseconds limit) {
   std::array<int, 2> pipe{};
@@ -119,18 +164,25 @@ ChildEnd run_child(const std::filesystem::path& program, const std::vector<std::
   const Descriptor output(pipe[0]);
   Descriptor input(pipe[1]);
   const Clock::time_point until = Clock::now() + limit;
-  const pid_t child = start(program, arguments, input.get());
+  const pid_t child = start_child(program, arguments, {.output = input.get()});
   input.close();
 
-  ChildEnd end;
-  end.timed_out = !read_to_end(output.get(), until, end.output);
-  if (end.timed_out) ::kill(child, SIGKILL);
-  int status = 0;
-  while (::waitpid(child, &status, 0) < 0)
-    if (errno != EINTR) refuse("wait", errno);
-  if (WIFSIGNALED(status)) end.signal = WTERMSIG(status);
-  if (WIFEXITED(status)) end.status = WEXITSTATUS(status);
+  std::string text;
+  const bool timed_out = !read_to_end(output.get(), until, text);
+  if (timed_out) ::kill(child, SIGKILL);
+  ChildEnd end = wait_for_child(child);
+  end.timed_out = timed_out;
+  end.output = std::move(text);
   return end;
+}
+
+std::filesystem::path program_beside(const std::string& name) {
+  std::error_code error;
+  const std::filesystem::path folder = std::filesystem::read_symlink("/proc/self/exe", error).parent_path();
+  const std::filesystem::path program = folder / name;
+  if (!std::filesystem::is_regular_file(program, error))
+    fail(Code::failed_precondition, name, ": there is no such program in ", folder.string(), ", where this one lies");
+  return program;
 }
 
 }  // namespace voxd

@@ -1,7 +1,10 @@
 #pragma once
 
+#include <sys/types.h>
+
 #include <chrono>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,5 +23,27 @@ struct ChildEnd {
 /// thread.
 ChildEnd run_child(const std::filesystem::path& program, const std::vector<std::string>& arguments,
                    std::chrono::milliseconds limit);
+
+/// What a child has of its parent. Descriptors that are -1 are /dev/null, standard error always is; nothing else is
+/// open.
+struct ChildSurroundings {
+  int input = -1;   ///< becomes its standard input
+  int output = -1;  ///< becomes its standard output
+  int extra = -1;   ///< becomes its descriptor 3; -1: there is none
+  /// "NAME=value"; absent: its parent's.
+  std::optional<std::vector<std::string>> environment = {};
+};
+
+/// Starts a program. The child is the caller's to end and to wait for (wait_for_child). Throws Error{internal} when it
+/// cannot be started. Safe from any thread.
+pid_t start_child(const std::filesystem::path& program, const std::vector<std::string>& arguments,
+                  const ChildSurroundings& surroundings);
+
+/// Blocks until the child has ended; how it did, without timed_out and output.
+ChildEnd wait_for_child(pid_t child);
+
+/// The program of that name in the folder of the one that runs this. Throws Error{failed_precondition} if there is
+/// none.
+std::filesystem::path program_beside(const std::string& name);
 
 }  // namespace voxd

@@ -2,7 +2,6 @@
 
 #include <chrono>
 #include <cstring>
-#include <system_error>
 
 #include "models/child_process.h"
 #include "models/file_state.h"
@@ -14,16 +13,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* program_name = "voxd_probe";
-
-fs::path find_program() {
-  std::error_code error;
-  const fs::path folder = fs::read_symlink("/proc/self/exe", error).parent_path();
-  const fs::path program = folder / program_name;
-  if (!fs::is_regular_file(program, error))
-    fail(Code::failed_precondition, program_name, ": there is no such program in ", folder.string(),
-         ", where this one lies");
-  return program;
-}
 
 std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
 
@@ -43,7 +32,7 @@ void refuse(const ChildEnd& end, std::chrono::milliseconds limit) {
 
 }  // namespace
 
-NetworkProbe::NetworkProbe(std::chrono::milliseconds limit) : limit_(limit), program_(find_program()) {}
+NetworkProbe::NetworkProbe(std::chrono::milliseconds limit) : limit_(limit), program_(program_beside(program_name)) {}
 
 bool NetworkProbe::check(const fs::path& file, const NetworkOptions& options) {
   const std::string argument = probe_argument(options);
