@@ -79,6 +79,13 @@ std::unique_ptr<MemoryBudget> make_device_budget(const Settings& settings) {
       make_budget("--device-memory", settings.device_memory, cuda_free_memory(settings.device.ordinal))));
 }
 
+DecoderPool::Options decoder_options(const Settings& settings) {
+  DecoderPool::Options options;
+  options.limits.frame = std::chrono::milliseconds(std::llround(settings.decode_timeout_s * 1000));
+  options.most_idle = static_cast<std::size_t>(settings.workers * threads_per_worker(settings));
+  return options;
+}
+
 RequestLimits request_limits(const Settings& settings) {
   RequestLimits limits;
   limits.max_image_bytes = settings.max_image_bytes;
@@ -122,6 +129,7 @@ App::App(const Settings& settings, std::unique_ptr<ModelRepository> models)
       shared_memory_(settings_.shared_memory),
       admission_({settings_.queue_jobs, settings_.queue_bytes, settings_.client_share}),
       queue_(queue_limits(settings_)),
+      decoders_(decoder_options(settings_)),
       workers_(queue_, resources(),
                {settings_.workers, [threads = threads_per_worker(settings_)] { set_torch_threads(threads); }}),
       serving_{*models_,
@@ -140,6 +148,7 @@ App::App(const Settings& settings, std::unique_ptr<ModelRepository> models)
                  records_.metrics.model_changed(name_of(change.kind), done);
                  publish_health();
                }}) {
+  decoders_.check();
   WorkerResources lent = resources();
   warm_up(*models_, lent);
   publish_health();
@@ -162,7 +171,8 @@ WorkerResources App::resources() {
           settings_.budget_bytes,
           device_budget_ ? device_budget_.get() : &host_budget_,
           &host_budget_,
-          threads_per_worker(settings_)};
+          threads_per_worker(settings_),
+          &decoders_};
 }
 
 bool App::ready() {

@@ -12,6 +12,7 @@
 #include "gpu_transforms/stream_pool.h"
 #include "server/audit.h"
 #include "server/authorisation.h"
+#include "server/decoder_pool.h"
 #include "server/grpc_server.h"
 #include "server/http_server.h"
 #include "server/memory_budget.h"
@@ -74,6 +75,7 @@ class App {
   SharedMemory shared_memory_;
   Admission admission_;
   JobQueue queue_;
+  DecoderPool decoders_;
   Workers workers_;
   Serving serving_;
   ModelChanges changes_;

@@ -10,6 +10,8 @@
 
 namespace voxd {
 
+class DecoderPool;
+
 /// What a worker lends to the job that it runs.
 struct WorkerResources {
   StreamPool& streams;
@@ -19,6 +21,7 @@ struct WorkerResources {
   MemoryBudget* device_budget = nullptr;  ///< shared by all jobs; null: not counted
   MemoryBudget* host_budget = nullptr;    ///< the same as device_budget where jobs run on the CPU; null: not counted
   int threads = 1;                        ///< that one job may decode with
+  DecoderPool* decoders = nullptr;        ///< decode compressed frames; null: the job does so in this process
 };
 
 /// What the queue goes by. All of it counts as it is when the job is pushed.

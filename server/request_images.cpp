@@ -24,6 +24,7 @@ void decode_series(std::span<StagedPart> parts, const ImageDecoding& how, double
   const DicomDecoding dicom{.limits = {},
                             .threads = how.threads,
                             .progress = [&](double done) { how.progress(done_before + share * done); },
+                            .decode_frame = how.decode_frame,
                             .name_of = [&](std::size_t i) { return name_of_part(parts[i]); }};
   DicomSource source = open_dicom_series(files, dicom);
   how.progress(done_before);

@@ -23,6 +23,7 @@ struct ImageDecoding {
   int threads = 1;
   bool keep_dicom_header = false;                             ///< RequestImages::dicom_header will be needed
   std::int64_t max_unpacked_bytes = std::int64_t{640} << 20;  ///< of the files in an archive
+  FrameDecoder decode_frame = voxd::decode_frame;             ///< decodes DICOM's compressed frames, several at once
   /// Called now and then with what is done, 0..1, from the calling thread; what it throws ends the decoding.
   std::function<void(double)> progress = [](double) {};
 };

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "models/sha256.h"
+#include "server/decoder_pool.h"
 #include "server/encode/dicom_rtstruct.h"
 #include "server/encode/dicom_seg.h"
 #include "server/encode/label_map.h"
@@ -22,6 +23,11 @@ constexpr std::string_view kJson = "application/json";
 std::vector<std::byte> bytes_of(const std::string& text) {
   const auto* const begin = reinterpret_cast<const std::byte*>(text.data());
   return {begin, begin + text.size()};
+}
+
+FrameDecoder frame_decoder(DecoderPool* decoders) {
+  if (decoders == nullptr) return decode_frame;
+  return [decoders](const CodedFrame& frame, std::span<std::byte> out) { decoders->decode(frame, out); };
 }
 
 }  // namespace
@@ -47,6 +53,7 @@ std::vector<HostVolume> SegmentationJob::decode(const WorkerResources& resources
                                                         .threads = resources.threads,
                                                         .keep_dicom_header = request_.options.dicom(),
                                                         .max_unpacked_bytes = request_.max_unpacked_bytes,
+                                                        .decode_frame = frame_decoder(resources.decoders),
                                                         .progress = [this](double fraction) {
                                                           report({Stage::decode, fraction, 0});
                                                           check();

@@ -147,6 +147,12 @@ void add_options(CLI::App& app, Settings& settings, std::string& device, std::st
       ->capture_default_str()
       ->transform(size)
       ->type_name("BYTES");
+  app.add_option("--decode-timeout", settings.decode_timeout_s,
+                 "Seconds that one compressed frame of a DICOM file may take to decode")
+      ->envname("VOXD_DECODE_TIMEOUT")
+      ->capture_default_str()
+      ->check(CLI::Range(0.001, 3600.0))
+      ->type_name("SECONDS");
   app.add_option(
          "--probe-timeout", settings.probe_timeout_s,
          "Seconds that a network may take to load in a process of its own, before it is loaded here; 0: load it "

@@ -43,6 +43,7 @@ struct Settings {
   std::int64_t budget_bytes = 0;   ///< working memory of one job; 0: no limit
   std::int64_t device_memory = 0;  ///< working memory of all jobs on the CUDA device; 0: most of what is free at start
   std::int64_t host_memory = 0;    ///< the same on the host, where on the CPU all of a job's memory is
+  double decode_timeout_s = 20;    ///< of one compressed frame of a DICOM file
   double probe_timeout_s = 60;     ///< of a network that is loaded in a process of its own first; 0: it is not
   double drain_delay_s = 0;        ///< that the server goes on taking calls after it said NOT_SERVING
   double drain_timeout_s = 600;

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 
 #include "server/decode/dicom_instance.h"
 
@@ -30,6 +31,9 @@ std::optional<CodestreamHeader> read_jpeg2000_header(std::span<const std::byte> 
 void decode_jpeg_ls(std::span<const std::byte> stream, const DicomPixels& pixels, std::span<std::byte> out);
 /// RLE Lossless (PS3.5 annex G): PackBits, a segment for each byte of a number, the highest first.
 void decode_run_length(std::span<const std::byte> stream, const DicomPixels& pixels, std::span<std::byte> out);
+/// JPEG baseline, extended or lossless, as the transfer syntax says.
+void decode_jpeg(std::span<const std::byte> stream, const std::string& transfer_syntax, const DicomPixels& pixels,
+                 std::span<std::byte> out);
 /// JPEG 2000 part 1 and HTJ2K.
 void decode_jpeg2000(std::span<const std::byte> stream, const DicomPixels& pixels, std::span<std::byte> out);
 

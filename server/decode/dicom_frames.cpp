@@ -5,7 +5,6 @@
 #include <vector>
 
 #include "gpu_transforms/volume/error.h"
-#include "server/decode/dicom_codecs.h"
 #include "server/decode/dicom_dataset.h"
 #include "server/decode/dicom_syntax.h"
 
@@ -16,7 +15,7 @@ struct DicomFrames::File {
   std::unique_ptr<DcmFileFormat> parsed;
   DcmPixelData* pixel_data;
   DicomPixels pixels;
-  DicomCodec codec;
+  std::string transfer_syntax;
   bool words_swapped;  // big endian, and more than the 16 bits that DCMTK turns round
 };
 
@@ -36,7 +35,7 @@ DicomFrames::DicomFrames(std::span<const std::byte> file, const DicomInstance& i
     : file_(std::make_unique<File>()) {
   file_->parsed = parse_dicom(file, DicomDepth::whole, limits);
   file_->pixels = instance.pixels;
-  file_->codec = codec_of(instance.transfer_syntax);
+  file_->transfer_syntax = instance.transfer_syntax;
   file_->words_swapped =
       instance.transfer_syntax == UID_BigEndianExplicitTransferSyntax && instance.pixels.bits_allocated == 32;
   DcmElement* element = nullptr;
@@ -49,20 +48,16 @@ DicomFrames::DicomFrames(std::span<const std::byte> file, const DicomInstance& i
 DicomFrames::~DicomFrames() = default;
 DicomFrames::DicomFrames(DicomFrames&&) noexcept = default;
 
-void DicomFrames::read(std::int32_t index, std::span<std::byte> out) {
+void DicomFrames::read(std::int32_t index, std::span<std::byte> out, const FrameDecoder& decode) {
   DcmDataset& dataset = *file_->parsed->getDataset();
-  const DicomPixels& pixels = file_->pixels;
-  // DCMTK's lists remember where they were read last; what was found in them stays where it is.
-  const auto compressed_frame = [&] {
-    const std::lock_guard lock(file_->mutex);
-    return CompressedFrame(dataset, index, pixels.frames);
-  };
-  switch (file_->codec) {
-    case DicomCodec::run_length: return decode_run_length(compressed_frame().bytes(), pixels, out);
-    case DicomCodec::jpeg_ls: return decode_jpeg_ls(compressed_frame().bytes(), pixels, out);
-    case DicomCodec::jpeg2000: return decode_jpeg2000(compressed_frame().bytes(), pixels, out);
-    case DicomCodec::jpeg: check_codestream(read_jpeg_header(compressed_frame().bytes()), pixels); break;
-    case DicomCodec::uncompressed: break;
+  if (codec_of(file_->transfer_syntax) != DicomCodec::uncompressed) {
+    // DCMTK's lists remember where they were read last; what was found in them stays where it is.
+    const auto compressed_frame = [&] {
+      const std::lock_guard lock(file_->mutex);
+      return CompressedFrame(dataset, index, file_->pixels.frames);
+    };
+    const CompressedFrame frame = compressed_frame();
+    return decode({file_->transfer_syntax, file_->pixels, frame.bytes()}, out);
   }
   const std::lock_guard lock(file_->mutex);
   Uint32 bytes = 0;

@@ -105,9 +105,9 @@ void decode_into(const DicomSource& source, const std::vector<std::span<const st
       in_file(how, slice.instance, [&] {
         std::vector<std::byte> stored(static_cast<std::size_t>(instance.pixels.frame_bytes()));
         if (const auto found = multi_frame.find(slice.instance); found != multi_frame.end())
-          found->second.read(slice.frame, stored);
+          found->second.read(slice.frame, stored, how.decode_frame);
         else
-          DicomFrames(files[slice.instance], instance, how.limits).read(slice.frame, stored);
+          DicomFrames(files[slice.instance], instance, how.limits).read(slice.frame, stored, how.decode_frame);
         convert_values(stored, instance.pixels, instance.frames[static_cast<std::size_t>(slice.frame)],
                        instance.is_ct ? ct_padding_hu : 0, values + static_cast<std::int64_t>(task) * plane);
       });

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "gpu_transforms/volume/host_volume.h"
+#include "server/decode/coded_frame.h"
 #include "server/decode/dicom_series.h"
 
 namespace voxd {
@@ -27,6 +28,8 @@ struct DicomDecoding {
   int threads = 1;
   /// Called now and then with what is done, 0..1, from the calling thread; what it throws ends the decoding.
   std::function<void(double)> progress = [](double) {};
+  /// Who decodes compressed frames, several at once.
+  FrameDecoder decode_frame = voxd::decode_frame;
   /// What to call file i in messages.
   std::function<std::string(std::size_t)> name_of = [](std::size_t i) { return "file " + std::to_string(i + 1); };
 };

@@ -55,16 +55,17 @@ TEST_CASE("without flags the server listens on the loopback interface and runs o
 
 TEST_CASE("every flag is read") {
   const Settings settings =
-      accepted({"--model",         "a",       "--model",           "b",         "--address",       "127.0.0.1:0",
-                "--address",       "unix:/x", "--port-file",       "port",      "--device",        "cuda:1",
-                "--workers",       "3",       "--threads",         "2",         "--queue-jobs",    "5",
-                "--queue-bytes",   "1G",      "--max-image-bytes", "10M",       "--budget-bytes",  "2K",
-                "--drain-timeout", "1.5",     "--log-level",       "warn",      "--insecure",      "--model-control",
-                "--probe-timeout", "2.5",     "--client-share",    "0.5",       "--aging",         "7",
-                "--stall-timeout", "8",       "--host-memory",     "3G",        "--device-memory", "4G",
-                "--drain-delay",   "9",       "--metrics-address", "0.0.0.0:9", "--tls-cert",      "cert",
-                "--tls-key",       "key",     "--tls-client-ca",   "ca",        "--roles",         "roles",
-                "--audit-file",    "audit",   "--log-file",        "log",       "--log-format",    "json"});
+      accepted({"--model",          "a",       "--model",           "b",     "--address",         "127.0.0.1:0",
+                "--address",        "unix:/x", "--port-file",       "port",  "--device",          "cuda:1",
+                "--workers",        "3",       "--threads",         "2",     "--queue-jobs",      "5",
+                "--queue-bytes",    "1G",      "--max-image-bytes", "10M",   "--budget-bytes",    "2K",
+                "--drain-timeout",  "1.5",     "--log-level",       "warn",  "--insecure",        "--model-control",
+                "--decode-timeout", "3.5",     "--probe-timeout",   "2.5",   "--client-share",    "0.5",
+                "--aging",          "7",       "--stall-timeout",   "8",     "--host-memory",     "3G",
+                "--device-memory",  "4G",      "--drain-delay",     "9",     "--metrics-address", "0.0.0.0:9",
+                "--tls-cert",       "cert",    "--tls-key",         "key",   "--tls-client-ca",   "ca",
+                "--roles",          "roles",   "--audit-file",      "audit", "--log-file",        "log",
+                "--log-format",     "json"});
   CHECK(settings.models == std::vector<std::string>{"a", "b"});
   CHECK(settings.addresses == std::vector<std::string>{"127.0.0.1:0", "unix:/x"});
   CHECK(settings.port_file == "port");
@@ -80,6 +81,7 @@ TEST_CASE("every flag is read") {
   CHECK(settings.log.level == "warn");
   CHECK(settings.insecure);
   CHECK(settings.model_control);
+  CHECK(settings.decode_timeout_s == 3.5);
   CHECK(settings.probe_timeout_s == 2.5);
   CHECK(settings.client_share == 0.5);
   CHECK(settings.aging_s == 7);
