@@ -40,8 +40,19 @@ std::unique_ptr<Stream> make_stream(const Settings& settings) {
   return make_cpu_stream(default_cpu_backend(), threads_per_worker(settings));
 }
 
+DecoderPool::Options decoder_options(const Settings& settings) {
+  DecoderPool::Options options;
+  options.limits.frame = std::chrono::milliseconds(std::llround(settings.decode_timeout_s * 1000));
+  options.most_idle = static_cast<std::size_t>(settings.workers * threads_per_worker(settings));
+  return options;
+}
+
+/// An operator hears before anything is loaded that decoders cannot be started or confined here.
+void check_decoders(const Settings& settings) { DecoderPool(decoder_options(settings)).check(); }
+
 std::unique_ptr<ModelRepository> load_models(const Settings& settings) {
   check_device(settings.device);
+  check_decoders(settings);
   configure_torch(threads_per_worker(settings));
   spdlog::info("loading models");
   ModelRepository::Options options{model_names(settings), settings.device.cuda ? settings.device.ordinal : -1, {}, {}};
@@ -77,13 +88,6 @@ std::unique_ptr<MemoryBudget> make_device_budget(const Settings& settings) {
   if (!settings.device.cuda) return nullptr;
   return std::unique_ptr<MemoryBudget>(new MemoryBudget(
       make_budget("--device-memory", settings.device_memory, cuda_free_memory(settings.device.ordinal))));
-}
-
-DecoderPool::Options decoder_options(const Settings& settings) {
-  DecoderPool::Options options;
-  options.limits.frame = std::chrono::milliseconds(std::llround(settings.decode_timeout_s * 1000));
-  options.most_idle = static_cast<std::size_t>(settings.workers * threads_per_worker(settings));
-  return options;
 }
 
 RequestLimits request_limits(const Settings& settings) {
@@ -148,7 +152,6 @@ App::App(const Settings& settings, std::unique_ptr<ModelRepository> models)
                  records_.metrics.model_changed(name_of(change.kind), done);
                  publish_health();
                }}) {
-  decoders_.check();
   WorkerResources lent = resources();
   warm_up(*models_, lent);
   publish_health();
