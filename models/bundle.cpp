@@ -194,7 +194,7 @@ void require_key(const BundleSource& source, const std::string& field, const std
   fail(Code::invalid_argument, source.called("serving.json"), ": ", field, ": there is no '", key, "', only ", known);
 }
 
-void describe_tensors(Bundle& bundle, const BundleSource& source, const Serving& serving,
+void describe_tensors(Bundle& bundle, const BundleSource& source, const ServingFile& serving,
                       const std::vector<std::string>& saved) {
   PipelineDescription& description = bundle.description;
   description.inputs = serving.inputs;
@@ -257,7 +257,7 @@ Bundle read_bundle(const fs::path& path, bool cuda) {
 
   Metadata metadata;
   if (const auto config = source.config("metadata.json")) metadata = read_metadata(*config);
-  Serving serving;
+  ServingFile serving;
   if (const auto config = source.config("serving.json")) serving = read_serving(*config);
 
   description.task = metadata.task;

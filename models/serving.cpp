@@ -78,9 +78,9 @@ int read_count(Params& params, std::string_view name) {
   return count;
 }
 
-Serving read_fields(const Config& config) {
+ServingFile read_fields(const Config& config) {
   Params params(config, "");
-  Serving serving;
+  ServingFile serving;
   serving.description = params.text("description", "");
   serving.inputs = read_tensors(config, params, "inputs");
   serving.outputs = read_tensors(config, params, "outputs");
@@ -104,7 +104,7 @@ Serving read_fields(const Config& config) {
 
 }  // namespace
 
-Serving read_serving(const Config& config) {
+ServingFile read_serving(const Config& config) {
   try {
     return read_fields(config);
   } catch (const Error& error) {

@@ -10,7 +10,7 @@
 namespace voxd {
 
 /// configs/serving.json: what MONAI's files have no word for. Every field is optional; README.md describes each.
-struct Serving {
+struct ServingFile {
   std::string description;
   std::vector<TensorDescription> inputs, outputs;
   std::string mask, contour;
@@ -23,6 +23,6 @@ struct Serving {
 
 /// Strict: throws Error{invalid_argument} with the path of an unknown field and the nearest that there is, and on every
 /// wrong value.
-Serving read_serving(const Config& config);
+ServingFile read_serving(const Config& config);
 
 }  // namespace voxd
