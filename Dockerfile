@@ -25,7 +25,7 @@ RUN apt-get update && \
 USER 10001:10001
 # Models are mounted here; brain_extraction is there as an example.
 ENV VOXD_MODEL_REPOSITORY=/models
-EXPOSE 8001 8002
+EXPOSE 8000 8001 8002
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s CMD ["voxctl", "health"]
 # Without options the server answers on the loopback of its own network namespace only: a pod's sidecar, or a test.
 ENTRYPOINT ["voxd"]

@@ -101,6 +101,14 @@ GrpcServer::Options server_options(const Settings& settings, ModelChanges& chang
           settings.tls};
 }
 
+std::unique_ptr<KserveHttp> make_kserve_http(Serving& serving, const Settings& settings, ModelChanges& changes) {
+  if (settings.http_address.empty()) return nullptr;
+  return std::make_unique<KserveHttp>(serving, KserveHttp::Options{settings.http_address,
+                                                                   {settings.workers, settings.device.cuda},
+                                                                   settings.model_control ? &changes : nullptr,
+                                                                   settings.tls});
+}
+
 // Readers never see half a file: it appears under its name when it is complete.
 void write_port_file(const std::filesystem::path& file, const std::vector<int>& ports) {
   const std::filesystem::path unfinished = file.string() + "." + std::to_string(::getpid());
@@ -146,6 +154,7 @@ App::App(const Settings& settings, std::unique_ptr<ModelRepository> models)
                request_limits(settings_),
                shared_memory_},
       server_(std::make_unique<GrpcServer>(serving_, server_options(settings_, changes_))),
+      kserve_http_(make_kserve_http(serving_, settings_, changes_)),
       loader_(changes_, *models_, resources(),
               {[threads = threads_per_worker(settings_)] { set_torch_threads(threads); },
                [this](const ModelChange& change, bool done) {
@@ -162,7 +171,12 @@ App::App(const Settings& settings, std::unique_ptr<ModelRepository> models)
         HttpServer::Callbacks{[this] { return ready(); }, [this] { return records_.metrics.text(state()); }});
     spdlog::info("metrics and health over HTTP on port {}", http_->port());
   }
-  if (!settings_.port_file.empty()) write_port_file(settings_.port_file, server_->ports());
+  if (!settings_.port_file.empty()) {
+    std::vector<int> bound = server_->ports();
+    if (kserve_http_) bound.push_back(kserve_http_->port());
+    write_port_file(settings_.port_file, bound);
+  }
+  if (kserve_http_) spdlog::info("serving HTTP on port {}", kserve_http_->port());
   for (const std::string& address : settings_.addresses) spdlog::info("listening on {}", address);
   for (const int port : server_->ports()) spdlog::info("serving on port {}", port);
 }
@@ -268,6 +282,7 @@ bool App::drain(std::stop_token give_up) {
   admission_.close();
   const bool idle = admission_.wait_idle(Clock::now() + duration_of(settings_.drain_timeout_s), std::move(give_up));
   if (!idle) spdlog::warn("cancelling {} call(s)", admission_.calls());
+  kserve_http_.reset();
   server_->shut_down(idle ? kGoodbye : std::chrono::milliseconds(0));
   spdlog::info("stopped");
   return idle;

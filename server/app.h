@@ -15,6 +15,7 @@
 #include "server/decoder_pool.h"
 #include "server/grpc_server.h"
 #include "server/http_server.h"
+#include "server/kserve_http.h"
 #include "server/memory_budget.h"
 #include "server/model_changes.h"
 #include "server/model_loader.h"
@@ -36,7 +37,9 @@ class App {
 
   /// The port of each TCP address, in order.
   const std::vector<int>& ports() const { return server_->ports(); }
-  /// Of HTTP; 0 where it is off.
+  /// Of KServe over HTTP; 0 where it is off.
+  int http_port() const { return kserve_http_ ? kserve_http_->port() : 0; }
+  /// Of HTTP for operators; 0 where it is off.
   int metrics_port() const { return http_ ? http_->port() : 0; }
 
   /// Opens the log and the audit file anew, and brings what is served to what the model repository has now, soon and on
@@ -84,8 +87,9 @@ class App {
   bool stopping_ = false;               // this and the next guarded by health_mutex_
   std::set<std::string> health_names_;  // of the models that health knows
   const std::unique_ptr<GrpcServer> server_;
-  ModelLoader loader_;                // answers calls of server_ and publishes there
-  std::unique_ptr<HttpServer> http_;  // null: none
+  std::unique_ptr<KserveHttp> kserve_http_;  // null: none
+  ModelLoader loader_;                       // answers calls of these two and publishes health
+  std::unique_ptr<HttpServer> http_;         // null: none
 };
 
 }  // namespace voxd

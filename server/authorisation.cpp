@@ -6,7 +6,6 @@
 #include <sstream>
 
 #include "gpu_transforms/volume/error.h"
-#include "server/caller.h"
 
 namespace voxd {
 namespace {
@@ -39,11 +38,11 @@ Authorisation::Authorisation(std::filesystem::path file) : file_(std::move(file)
   roles_ = read(file_);
 }
 
-void Authorisation::require(const grpc::CallbackServerContext& context, std::string_view rpc) const {
+void Authorisation::require(const Caller& caller, std::string_view rpc) const {
   const std::shared_ptr<const Roles> now = roles();
   if (!now) return;
   const Role needed = role_for(rpc);
-  if (!now->allow(needed, subjects_of(context), token_of(context)))
+  if (!now->allow(needed, caller.subjects, caller.token))
     fail(Code::permission_denied, rpc, ": needs the role '", name_of(needed), "', which this caller has not");
 }
 

@@ -5,11 +5,8 @@
 #include <mutex>
 #include <string_view>
 
+#include "server/caller.h"
 #include "server/roles.h"
-
-namespace grpc {
-class CallbackServerContext;
-}
 
 namespace voxd {
 
@@ -22,7 +19,7 @@ class Authorisation {
 
   /// Throws Error{permission_denied} naming the role that the RPC needs. The caller is known by its certificate and by
   /// the token in its metadata, `authorization: Bearer TOKEN`.
-  void require(const grpc::CallbackServerContext& context, std::string_view rpc) const;
+  void require(const Caller& caller, std::string_view rpc) const;
 
  private:
   struct Stamp {

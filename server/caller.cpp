@@ -26,25 +26,6 @@ std::optional<std::string> metadata(const grpc::CallbackServerContext& context, 
   return std::string(found->second.data(), found->second.size());
 }
 
-bool is_hex(std::string_view text) {
-  return std::all_of(text.begin(), text.end(), [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
-}
-
-bool is_zero(std::string_view text) { return text.find_first_not_of('0') == std::string_view::npos; }
-
-}  // namespace
-
-std::string client_of(const grpc::CallbackServerContext& context) {
-  if (const std::vector<std::string> subjects = subjects_of(context); !subjects.empty()) return subjects[0];
-  const std::optional<std::string> name = metadata(context, kClientKey);
-  if (!name) return host_of_peer(context.peer());
-  const bool is_printable = std::all_of(name->begin(), name->end(), [](char c) { return c > ' ' && c <= '~'; });
-  if (name->empty() || name->size() > kMaxNameLength || !is_printable)
-    fail(Code::invalid_argument, "metadata ", kClientKey, ": ", name->size(), " bytes, from 1 to ", kMaxNameLength,
-         " printable characters");
-  return *name;
-}
-
 std::vector<std::string> subjects_of(const grpc::CallbackServerContext& context) {
   std::vector<std::string> names;
   const auto authenticated = context.auth_context();
@@ -55,16 +36,38 @@ std::vector<std::string> subjects_of(const grpc::CallbackServerContext& context)
   return names;
 }
 
-std::string token_of(const grpc::CallbackServerContext& context) {
-  const std::string value = metadata(context, kAuthorizationKey).value_or("");
-  return value.starts_with(kBearer) ? value.substr(kBearer.size()) : std::string();
+bool is_hex(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
 }
 
-std::string identity_of(const grpc::CallbackServerContext& context) {
-  if (const std::vector<std::string> subjects = subjects_of(context); !subjects.empty())
-    return "certificate " + subjects[0];
-  const std::string token = token_of(context);
-  return token.empty() ? token : "token " + Sha256().add(std::as_bytes(std::span(token))).hex();
+bool is_zero(std::string_view text) { return text.find_first_not_of('0') == std::string_view::npos; }
+
+}  // namespace
+
+Caller caller_of(const grpc::CallbackServerContext& context) {
+  return {context.peer(), subjects_of(context), bearer_token(metadata(context, kAuthorizationKey).value_or("")),
+          metadata(context, kClientKey), trace_id(metadata(context, kTraceKey).value_or(""))};
+}
+
+std::string client_of(const Caller& caller) {
+  if (!caller.subjects.empty()) return caller.subjects[0];
+  if (!caller.name) return host_of_peer(caller.peer);
+  const std::string& name = *caller.name;
+  const bool is_printable = std::all_of(name.begin(), name.end(), [](char c) { return c > ' ' && c <= '~'; });
+  if (name.empty() || name.size() > kMaxNameLength || !is_printable)
+    fail(Code::invalid_argument, "metadata ", kClientKey, ": ", name.size(), " bytes, from 1 to ", kMaxNameLength,
+         " printable characters");
+  return name;
+}
+
+std::string identity_of(const Caller& caller) {
+  if (!caller.subjects.empty()) return "certificate " + caller.subjects[0];
+  if (caller.token.empty()) return {};
+  return "token " + Sha256().add(std::as_bytes(std::span(caller.token))).hex();
+}
+
+std::string bearer_token(const std::string& authorization) {
+  return authorization.starts_with(kBearer) ? authorization.substr(kBearer.size()) : std::string();
 }
 
 std::string host_of_peer(const std::string& peer) {
@@ -72,10 +75,6 @@ std::string host_of_peer(const std::string& peer) {
   if (scheme == std::string::npos || peer.starts_with("unix")) return peer.substr(0, scheme);
   const std::size_t port = peer.rfind(':');
   return peer.substr(scheme + 1, port > scheme ? port - scheme - 1 : std::string::npos);
-}
-
-std::string trace_of(const grpc::CallbackServerContext& context) {
-  return trace_id(metadata(context, kTraceKey).value_or(""));
 }
 
 // version "-" trace-id "-" parent-id "-" flags, of 2, 32, 16 and 2 lower-case digits; later versions may add to it.

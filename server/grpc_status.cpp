@@ -39,7 +39,7 @@ std::optional<Clock::time_point> deadline_of(const grpc::CallbackServerContext& 
 }
 
 void add_error_trailers(grpc::CallbackServerContext& context, const Error& error, std::int64_t retry_ms) {
-  if (error.code() == Code::resource_exhausted)
+  if (error.code() == Code::resource_exhausted || error.code() == Code::unavailable)
     context.AddTrailingMetadata("grpc-retry-pushback-ms", std::to_string(retry_ms));
 }
 

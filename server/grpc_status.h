@@ -19,8 +19,8 @@ grpc::Status to_status(const Error& error);
 /// The call's deadline on the clock that jobs use; empty when it has none.
 std::optional<Clock::time_point> deadline_of(const grpc::CallbackServerContext& context);
 
-/// Adds the trailers that go with an error: in how many milliseconds to try again, where that helps. Before the call is
-/// finished.
+/// Adds the trailers that go with the error of a call that has not been worked on: in how many milliseconds to try again,
+/// where that helps. Before the call is finished.
 void add_error_trailers(grpc::CallbackServerContext& context, const Error& error, std::int64_t retry_ms);
 
 }  // namespace voxd

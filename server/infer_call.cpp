@@ -50,10 +50,11 @@ InferCall::InferCall(grpc::GenericCallbackServerContext& context, Serving& servi
 }
 
 void InferCall::admit() {
-  record_.trace = trace_of(context_);
-  serving_.authorisation.require(context_, "ModelInfer");
+  const Caller caller = caller_of(context_);
+  record_.trace = caller.trace;
+  serving_.authorisation.require(caller, "ModelInfer");
   JobTraits traits;
-  traits.client = client_of(context_);
+  traits.client = client_of(caller);
   traits.deadline = deadline_of(context_);
   ticket_ =
       serving_.admit(traits, announced_bytes(context_, serving_.limits.max_image_bytes) + RequestLimits::header_bytes);
@@ -127,7 +128,7 @@ void InferCall::finish(const Error& error) {
   if (finished_) return;
   finished_ = true;
   record_.fail(error);
-  add_error_trailers(context_, error, serving_.retry_ms());
+  if (!record_.has_begun()) add_error_trailers(context_, error, serving_.retry_ms());
   Finish(to_status(error));
 }
 

@@ -20,9 +20,10 @@ struct Message {
 }  // namespace
 
 InferOrigin origin_of(const grpc::CallbackServerContext& context, const grpc::ByteBuffer& message) {
-  return {{context.peer(), identity_of(context)},
-          client_of(context),
-          trace_of(context),
+  const Caller caller = caller_of(context);
+  return {{caller.peer, identity_of(caller)},
+          client_of(caller),
+          caller.trace,
           deadline_of(context),
           static_cast<std::int64_t>(message.Length())};
 }

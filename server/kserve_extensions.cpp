@@ -1,6 +1,4 @@
-#include "server/caller.h"
-#include "server/kserve_answer.h"
-#include "server/kserve_service.h"
+#include "server/kserve_calls.h"
 #include "server/log_settings.h"
 #include "server/printable.h"
 
@@ -8,86 +6,74 @@
 namespace voxd {
 namespace {
 
-using Unary = KserveService::Unary;
-
 constexpr const char* kNoCudaSharedMemory =
     "Client shared memory is disabled: this server does not take memory of CUDA devices";
 
-SharedMemory::Caller caller_of(const grpc::CallbackServerContext& context) {
-  return {context.peer(), identity_of(context)};
-}
-
 }  // namespace
 
-Unary* KserveService::SystemSharedMemoryStatus(Context* context,
-                                               const inference::SystemSharedMemoryStatusRequest* request,
-                                               inference::SystemSharedMemoryStatusResponse* response) {
-  return answer(serving_, context, "SystemSharedMemoryStatus", [&] {
-    SharedMemory& memory = serving_.shared_memory;
-    for (const RegionDescription& region : memory.list(memory.scope_of(caller_of(*context)), request->name())) {
-      auto& status = (*response->mutable_regions())[region.name];
-      status.set_name(region.name);
-      status.set_key(region.key);
-      status.set_offset(region.offset);
-      status.set_byte_size(region.byte_size);
-    }
-  });
+void KserveCalls::answer(const Caller& caller, const inference::SystemSharedMemoryStatusRequest& request,
+                         inference::SystemSharedMemoryStatusResponse& response) const {
+  allow(caller, "SystemSharedMemoryStatus");
+  SharedMemory& memory = serving_.shared_memory;
+  const std::string scope = memory.scope_of({caller.peer, identity_of(caller)});
+  for (const RegionDescription& region : memory.list(scope, request.name())) {
+    auto& status = (*response.mutable_regions())[region.name];
+    status.set_name(region.name);
+    status.set_key(region.key);
+    status.set_offset(region.offset);
+    status.set_byte_size(region.byte_size);
+  }
 }
 
-Unary* KserveService::SystemSharedMemoryRegister(Context* context,
-                                                 const inference::SystemSharedMemoryRegisterRequest* request,
-                                                 inference::SystemSharedMemoryRegisterResponse*) {
-  return answer(serving_, context, "SystemSharedMemoryRegister", [&] {
-    SharedMemory& memory = serving_.shared_memory;
-    memory.add(memory.scope_of(caller_of(*context)),
-               {request->name(), request->key(), request->offset(), request->byte_size()});
-  });
+void KserveCalls::answer(const Caller& caller, const inference::SystemSharedMemoryRegisterRequest& request,
+                         inference::SystemSharedMemoryRegisterResponse&) const {
+  allow(caller, "SystemSharedMemoryRegister");
+  SharedMemory& memory = serving_.shared_memory;
+  memory.add(memory.scope_of({caller.peer, identity_of(caller)}),
+             {request.name(), request.key(), request.offset(), request.byte_size()});
 }
 
-Unary* KserveService::SystemSharedMemoryUnregister(Context* context,
-                                                   const inference::SystemSharedMemoryUnregisterRequest* request,
-                                                   inference::SystemSharedMemoryUnregisterResponse*) {
-  return answer(serving_, context, "SystemSharedMemoryUnregister", [&] {
-    SharedMemory& memory = serving_.shared_memory;
-    memory.remove(memory.scope_of(caller_of(*context)), request->name());
-  });
+void KserveCalls::answer(const Caller& caller, const inference::SystemSharedMemoryUnregisterRequest& request,
+                         inference::SystemSharedMemoryUnregisterResponse&) const {
+  allow(caller, "SystemSharedMemoryUnregister");
+  SharedMemory& memory = serving_.shared_memory;
+  memory.remove(memory.scope_of({caller.peer, identity_of(caller)}), request.name());
 }
 
 // Clients that use no memory of a CUDA device ask what there is, and to forget it, all the same.
-Unary* KserveService::CudaSharedMemoryStatus(Context* context, const inference::CudaSharedMemoryStatusRequest* request,
-                                             inference::CudaSharedMemoryStatusResponse*) {
-  return answer(serving_, context, "CudaSharedMemoryStatus", [&] {
-    if (!request->name().empty())
-      fail(Code::not_found, "Unable to find cuda shared memory region: '", printable(request->name()), "'");
-  });
+void KserveCalls::answer(const Caller& caller, const inference::CudaSharedMemoryStatusRequest& request,
+                         inference::CudaSharedMemoryStatusResponse&) const {
+  allow(caller, "CudaSharedMemoryStatus");
+  if (!request.name().empty())
+    fail(Code::not_found, "Unable to find cuda shared memory region: '", printable(request.name()), "'");
 }
 
-Unary* KserveService::CudaSharedMemoryRegister(Context* context, const inference::CudaSharedMemoryRegisterRequest*,
-                                               inference::CudaSharedMemoryRegisterResponse*) {
-  return answer(serving_, context, "CudaSharedMemoryRegister", [] { fail(Code::unimplemented, kNoCudaSharedMemory); });
+void KserveCalls::answer(const Caller& caller, const inference::CudaSharedMemoryRegisterRequest&,
+                         inference::CudaSharedMemoryRegisterResponse&) const {
+  allow(caller, "CudaSharedMemoryRegister");
+  fail(Code::unimplemented, kNoCudaSharedMemory);
 }
 
-Unary* KserveService::CudaSharedMemoryUnregister(Context* context, const inference::CudaSharedMemoryUnregisterRequest*,
-                                                 inference::CudaSharedMemoryUnregisterResponse*) {
-  return answer(serving_, context, "CudaSharedMemoryUnregister", [] {});
+void KserveCalls::answer(const Caller& caller, const inference::CudaSharedMemoryUnregisterRequest&,
+                         inference::CudaSharedMemoryUnregisterResponse&) const {
+  allow(caller, "CudaSharedMemoryUnregister");
 }
 
-Unary* KserveService::TraceSetting(Context* context, const inference::TraceSettingRequest* request,
-                                   inference::TraceSettingResponse* response) {
-  return answer(serving_, context, "TraceSetting", [&] {
-    if (!request->model_name().empty()) serving_.find_model(request->model_name(), "");
-    for (const auto& [name, setting] : request->settings())
-      if (setting.value_size() > 0)
-        fail(Code::unimplemented, "trace setting '", printable(name),
-             "': cannot be changed, this server writes no traces");
-    (*response->mutable_settings())["trace_level"].add_value("OFF");
-  });
+void KserveCalls::answer(const Caller& caller, const inference::TraceSettingRequest& request,
+                         inference::TraceSettingResponse& response) const {
+  allow(caller, "TraceSetting");
+  if (!request.model_name().empty()) serving_.find_model(request.model_name(), "");
+  for (const auto& [name, setting] : request.settings())
+    if (setting.value_size() > 0)
+      fail(Code::unimplemented, "trace setting '", printable(name),
+           "': cannot be changed, this server writes no traces");
+  (*response.mutable_settings())["trace_level"].add_value("OFF");
 }
 
-Unary* KserveService::LogSettings(Context* context, const inference::LogSettingsRequest* request,
-                                  inference::LogSettingsResponse* response) {
-  return answer(serving_, context, "LogSettings",
-                [&] { apply_log_settings(*request, changes_ != nullptr, *response); });
+void KserveCalls::answer(const Caller& caller, const inference::LogSettingsRequest& request,
+                         inference::LogSettingsResponse& response) const {
+  allow(caller, "LogSettings");
+  apply_log_settings(request, changes_ != nullptr, response);
 }
 
 }  // namespace voxd

@@ -1,27 +1,20 @@
 #pragma once
 
 #include "grpc_service.grpc.pb.h"
-#include "server/model_changes.h"
-#include "server/serving.h"
+#include "server/kserve_calls.h"
 
 namespace voxd {
 
-/// inference.GRPCInferenceService but for ModelInfer and ModelStreamInfer, which InferService serves: health, metadata,
-/// configuration, statistics, index, loading and unloading, shared memory, traces, log levels. What is not served is
-/// answered UNIMPLEMENTED with a reason. `serving` must outlive it. Safe from any thread; nothing here blocks: loads
-/// and unloads are answered by the thread that makes them.
+/// inference.GRPCInferenceService but for ModelInfer and ModelStreamInfer, which InferService serves: KserveCalls over
+/// gRPC. `serving` must outlive it. Safe from any thread; nothing here blocks: loads and unloads are answered by the
+/// thread that makes them.
 class KserveService final : public inference::GRPCInferenceService::WithGenericMethod_ModelInfer<
                                 inference::GRPCInferenceService::WithGenericMethod_ModelStreamInfer<
                                     inference::GRPCInferenceService::CallbackService>> {
  public:
-  struct Instances {
-    int count = 1;
-    bool cuda = false;
-  };
-  /// `changes`: where loads and unloads go, which must outlive it; null: they are refused, and so are changes of the
-  /// log's level.
-  KserveService(Serving& serving, Instances instances, ModelChanges* changes)
-      : serving_(serving), instances_(instances), changes_(changes) {}
+  /// As KserveCalls.
+  KserveService(Serving& serving, KserveCalls::Instances instances, ModelChanges* changes)
+      : serving_(serving), calls_(serving, instances, changes) {}
 
   using Context = grpc::CallbackServerContext;
   using Unary = grpc::ServerUnaryReactor;
@@ -57,12 +50,13 @@ class KserveService final : public inference::GRPCInferenceService::WithGenericM
   Unary* LogSettings(Context*, const inference::LogSettingsRequest*, inference::LogSettingsResponse*) override;
 
  private:
+  template <class Request, class Response>
+  Unary* answer(Context* context, const Request& request, Response& response);
   template <class Request>
-  Unary* change(Context* context, ModelChange::Kind kind, const Request& request);
+  Unary* change(Context* context, const Request& request);
 
   Serving& serving_;
-  const Instances instances_;
-  ModelChanges* const changes_;
+  const KserveCalls calls_;
 };
 
 }  // namespace voxd

@@ -27,6 +27,8 @@ struct RequestRecord {
 
   /// The call ends with an error.
   void fail(const Error& error);
+  /// A worker has begun with its job: to make the call again would be to do work again.
+  bool has_begun() const { return stage != "receive" && stage != "queue"; }
 };
 
 /// One line in the log. Safe from any thread.

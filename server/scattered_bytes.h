@@ -7,7 +7,7 @@
 #include <span>
 #include <vector>
 
-#include "gpu_transforms/volume/error.h"
+#include "gpu_transforms/volume/host_volume.h"
 
 namespace voxd {
 
@@ -17,6 +17,8 @@ struct ScatteredBytes {
   std::vector<std::span<const std::byte>> pieces;
   std::int64_t size = 0;  ///< sum of the pieces
   std::shared_ptr<const void> owner;
+  /// Set where the bytes are all of a buffer of their own: whoever takes the bytes may keep it instead of a copy.
+  std::shared_ptr<HostBuffer> whole = {};
 
   /// Gathers all bytes. Throws Error{internal} if `target` is not exactly as large.
   void copy_to(std::span<std::byte> target) const {

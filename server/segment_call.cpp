@@ -111,19 +111,20 @@ void SegmentCall::take(const v1::SegmentRequest& request) {
 void SegmentCall::open(const v1::Open& open) {
   if (upload_) fail(Code::invalid_argument, "message: a second open");
   const std::string id = checked_request_id(open.request_id());
+  const Caller caller = caller_of(context_);
   {
     const std::lock_guard lock(mutex_);
     record_.id = id;
-    record_.trace = trace_of(context_);
+    record_.trace = caller.trace;
   }
-  serving_.authorisation.require(context_, "Segment");
+  serving_.authorisation.require(caller, "Segment");
   if (serving_.admission.closed()) fail(Code::unavailable, "the server is stopping and takes no new calls");
   model_ = serving_.find_model(open.model(), open.model_version());
   options_ = checked_options(open.options(), model_->pipeline->description());
   std::vector<PartDescription> parts = described(open);
   const std::int64_t total = check_parts(parts, serving_.limits);
   parts = in_channel_order(std::move(parts), model_->pipeline->description());
-  traits_ = serving_.traits_of(*model_, client_of(context_), total);
+  traits_ = serving_.traits_of(*model_, client_of(caller), total);
   traits_.priority = checked_priority(open.options().priority());
   traits_.deadline = deadline_;
   ticket_ = serving_.admit(traits_, total);
@@ -237,7 +238,7 @@ void SegmentCall::send_next() {
   if (error_) {
     if (job_) return;
     finished_ = true;
-    add_error_trailers(context_, *error_, serving_.retry_ms());
+    if (!record_.has_begun()) add_error_trailers(context_, *error_, serving_.retry_ms());
     Finish(to_status(*error_));
   } else if (events_.next(event_)) {
     writing_ = true;

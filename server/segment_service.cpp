@@ -15,7 +15,7 @@ grpc::ServerUnaryReactor* SegmentService::ListModels(grpc::CallbackServerContext
                                                      v1::ListModelsResponse* response) {
   grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
   try {
-    serving_.authorisation.require(*context, "ListModels");
+    serving_.authorisation.require(caller_of(*context), "ListModels");
   } catch (...) {
     reactor->Finish(to_status(current_error()));
     return reactor;

@@ -31,7 +31,7 @@ std::string device_error(const std::string& text) {
 }
 
 void add_options(CLI::App& app, Settings& settings, std::string& device, std::string& metrics_address,
-                 std::string& log_format) {
+                 std::string& http_address, std::string& log_format) {
   const auto size = CLI::AsSizeValue(false);
   app.add_option("--model-repository", settings.model_repository,
                  "Folder of MONAI bundles, one folder or .ts file per model")
@@ -47,13 +47,19 @@ void add_options(CLI::App& app, Settings& settings, std::string& device, std::st
       ->envname("VOXD_ADDRESS")
       ->capture_default_str()
       ->type_name("ADDRESS");
+  app.add_option("--http-address", http_address,
+                 "Where the KServe protocol is served over HTTP as well: HOST:PORT, as in 127.0.0.1:8000, or 'off'")
+      ->envname("VOXD_HTTP_ADDRESS")
+      ->capture_default_str()
+      ->type_name("ADDRESS");
   app.add_option("--metrics-address", metrics_address,
                  "Where /metrics, /livez and /readyz are served over plain HTTP: HOST:PORT, or 'off'")
       ->envname("VOXD_METRICS_ADDRESS")
       ->capture_default_str()
       ->type_name("ADDRESS");
   app.add_option("--port-file", settings.port_file,
-                 "Write the TCP ports that were bound to this file, one a line, once serving")
+                 "Write the TCP ports that were bound to this file, one a line, once serving: those of --address, then "
+                 "that of --http-address")
       ->envname("VOXD_PORT_FILE")
       ->type_name("FILE");
   app.add_flag("--insecure", settings.insecure,
@@ -209,32 +215,45 @@ bool is_host_and_port(const std::string& address) {
   return is_number && port >= 0 && port <= 65535;
 }
 
+void check_reach(const Settings& settings, const char* setting, const std::string& address) {
+  if (!settings.insecure && !settings.tls.on() && !is_local(address))
+    fail(Code::invalid_argument, setting, ": '", address,
+         "' is reachable from other machines without encryption or authentication; give --tls-cert, or say --insecure "
+         "to "
+         "allow that");
+}
+
 void check_address(const Settings& settings, const std::string& address) {
   const bool is_unix = address.rfind("unix:", 0) == 0;
   if (address.size() <= 5 && is_unix) fail(Code::invalid_argument, "--address: '", address, "' names no path");
   if (!is_unix && !is_host_and_port(address))
     fail(Code::invalid_argument, "--address: '", address, "' is neither HOST:PORT (0 to 65535) nor unix:PATH");
-  if (!settings.insecure && !settings.tls.on() && !is_local(address))
-    fail(Code::invalid_argument, "--address: '", address,
-         "' is reachable from other machines without encryption or authentication; give --tls-cert, or say --insecure "
-         "to "
-         "allow that");
+  check_reach(settings, "--address", address);
+}
+
+void check_http_address(const Settings& settings) {
+  if (settings.http_address.empty()) return;
+  if (!is_host_and_port(settings.http_address))
+    fail(Code::invalid_argument, "--http-address: '", settings.http_address,
+         "' is neither HOST:PORT (0 to 65535) nor 'off'");
+  check_reach(settings, "--http-address", settings.http_address);
 }
 
 }  // namespace
 
 CommandLine parse_command_line(int argc, const char* const* argv, const std::string& version_text) {
   CommandLine result;
-  std::string device = "cpu", metrics_address = "127.0.0.1:8002", log_format = "text";
+  std::string device = "cpu", http_address = "off", metrics_address = "127.0.0.1:8002", log_format = "text";
   CLI::App app(kHelp, "voxd");
   app.set_version_flag("--version", version_text, "Print the versions of voxd and of what it is built on");
   app.set_config("--config", "", "Read settings from this file")->envname("VOXD_CONFIG")->type_name("FILE");
   app.allow_config_extras(CLI::config_extras_mode::error);
-  add_options(app, result.settings, device, metrics_address, log_format);
+  add_options(app, result.settings, device, metrics_address, http_address, log_format);
   try {
     app.parse(argc, argv);
     result.settings.device = parse_device(device);
     result.settings.log.json = log_format == "json";
+    if (http_address != kOff) result.settings.http_address = http_address;
     if (metrics_address != kOff) result.settings.metrics_address = metrics_address;
     check(result.settings);
   } catch (const CLI::ParseError& error) {
@@ -257,6 +276,7 @@ void check(const Settings& settings) {
   if (settings.model_repository.empty() && (settings.models.empty() || !model_names(settings).empty()))
     fail(Code::invalid_argument, "--model-repository: is required, unless every --model is a .ts file");
   for (const std::string& address : settings.addresses) check_address(settings, address);
+  check_http_address(settings);
   if (settings.tls.certificate.empty() != settings.tls.key.empty())
     fail(Code::invalid_argument, "--tls-cert and --tls-key: only one of them is given");
   if (!settings.tls.client_ca.empty() && !settings.tls.on())

@@ -34,6 +34,7 @@ struct Settings {
   int workers = 1;
   int threads = 0;              ///< per worker; 0: cores / workers
   std::string metrics_address;  ///< of HTTP for operators; empty: none
+  std::string http_address;     ///< of KServe over HTTP; empty: none
   int queue_jobs = 64;
   std::int64_t queue_bytes = std::int64_t{8} << 30;
   std::int64_t max_image_bytes = std::int64_t{640} << 20;

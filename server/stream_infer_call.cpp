@@ -55,7 +55,7 @@ StreamInferCall* StreamInferCall::start(grpc::GenericCallbackServerContext& cont
   const std::shared_ptr<StreamInferCall> call(new StreamInferCall(context, serving));
   call->self_ = call;
   try {
-    serving.authorisation.require(context, "ModelStreamInfer");
+    serving.authorisation.require(caller_of(context), "ModelStreamInfer");
   } catch (...) {
     call->finished_ = true;
     call->Finish(to_status(current_error()));

@@ -43,7 +43,20 @@ ScatteredBytes gathered(TensorData data, const HostAllocator& allocate) {
   if (auto* const sent = std::get_if<ScatteredBytes>(&data)) return std::move(*sent);
   const auto copy = std::make_shared<HostBuffer>(allocate(static_cast<std::size_t>(byte_size(data))));
   copy_to(data, copy->bytes());
-  return {{copy->bytes()}, byte_size(data), copy};
+  return {{copy->bytes()}, byte_size(data), copy, copy};
+}
+
+// Where the tensor came as a buffer of its own, that is the image.
+HostVolume take_volume(InputTensor& tensor, const Affine& affine, const HostAllocator& allocate) {
+  const DType dtype = dtype_for(tensor.type);
+  auto* const sent = std::get_if<ScatteredBytes>(&tensor.data);
+  if (!sent || !sent->whole || size_of(dtype) != size_of(tensor.type)) return volume_of(tensor, affine, allocate);
+  HostVolume volume;
+  volume.dtype = dtype;
+  volume.channels = tensor.channels;
+  volume.geometry = {tensor.size, affine};
+  volume.voxels = std::move(*sent->whole);
+  return volume;
 }
 
 std::string sum_of(const ScatteredBytes& data) {
@@ -98,7 +111,7 @@ std::vector<HostVolume> TensorJob::decode(const WorkerResources& resources) {
       input.data = gathered(std::move(input.data), resources.staging);
       audit_record.input_sha256.push_back(sum_of(std::get<ScatteredBytes>(input.data)));
     }
-    images.push_back(volume_of(input, request_.affine, resources.staging));
+    images.push_back(take_volume(input, request_.affine, resources.staging));
     input.data = {};
     check();
   }

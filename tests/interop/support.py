@@ -46,7 +46,8 @@ class Server:
         try:
             wait_until(lambda: port_file.exists() or self.ended(), "voxd names its port", START_S)
             assert not self.ended(), self.log()
-            self.port = int(port_file.read_text().split()[0])
+            self.ports = [int(line) for line in port_file.read_text().split()]
+            self.port = self.ports[0]
             self.address = address or f"127.0.0.1:{self.port}"
             result = self.voxctl("health", "--wait", START_S)
             assert result.returncode == 0, result.stderr + self.log()
