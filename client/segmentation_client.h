@@ -14,6 +14,11 @@
 //     std::cerr << error.what() << '\n';   // error.code() says which kind of fault it was
 //   }
 //
+// A volume that is in memory already goes without a file, and comes back as labels in memory:
+//
+//   const auto input = voxd::VolumeInput::of<std::int16_t>("spleen_seg", {512, 512, 114}, voxels);
+//   const std::string& labels = client.infer(input).output("MASK").bytes;
+//
 // Every failure is a voxd::Error: the server's code and text where the server refused, Code::unavailable where none was
 // reached, Code::cancelled and Code::deadline_exceeded where the caller's stop token or time limit ended the call.
 
@@ -32,6 +37,7 @@
 #include <variant>
 #include <vector>
 
+#include "client/volume_call.h"
 #include "gpu_transforms/volume/error.h"
 
 namespace voxd {
@@ -115,6 +121,7 @@ struct ClientOptions {
   std::uint64_t max_result_bytes = std::uint64_t{4} << 30;  ///< a server that announces a larger result is refused
   std::chrono::milliseconds small_call_timeout{10'000};     ///< of models() and of a health() that does not wait
   std::chrono::milliseconds model_call_timeout{600'000};    ///< of load() and unload()
+  int attempts = 4;  ///< of infer(), where the server has no room yet and says when to come again; 1: no retries
   ClientSecurity security = {};
 };
 
@@ -138,6 +145,14 @@ class SegmentationClient {
   /// whole.
   SegmentationOutcome segment(const SegmentationInput& input, const Progress& progress = {}, std::stop_token stop = {});
 
+  /// A volume in memory through a model: KServe's ModelInfer, its voxels sent from where they are. Returns when the
+  /// results are there. Comes again, within `timeout` and at most `attempts` times, when a server that is full says
+  /// when to; a call that may have begun is never repeated. `stop` ends the call from any thread. The voxels are not
+  /// looked at any more once this has returned or thrown.
+  VolumeOutcome infer(const VolumeInput& input, std::stop_token stop = {});
+  /// The tensors that a model takes and gives. Asked for once for each model, by infer() as well.
+  ModelTensors tensors(const std::string& model, const std::string& version = {});
+
   /// The models of the repository, ready or not.
   std::vector<ServedModel> models();
 
@@ -153,6 +168,10 @@ class SegmentationClient {
   void health(std::chrono::milliseconds wait = {});
 
  private:
+  friend class SharedMemoryBlock;
+  void register_shared_memory(const std::string& name, const std::string& key, std::uint64_t size);
+  void unregister_shared_memory(const std::string& name);
+
   struct Connection;
   std::unique_ptr<Connection> connection_;
 };

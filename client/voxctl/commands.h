@@ -29,6 +29,7 @@ void add_health_command(CLI::App& app, const Shared& shared);
 void add_models_command(CLI::App& app, const Shared& shared);
 void add_load_command(CLI::App& app, const Shared& shared);
 void add_unload_command(CLI::App& app, const Shared& shared);
+void add_bench_command(CLI::App& app, const Shared& shared);
 void add_dice_command(CLI::App& app);
 
 }  // namespace voxd::ctl

@@ -59,6 +59,7 @@ int main(int argc, char** argv) {
   voxd::ctl::add_models_command(app, shared);
   voxd::ctl::add_load_command(app, shared);
   voxd::ctl::add_unload_command(app, shared);
+  voxd::ctl::add_bench_command(app, shared);
   voxd::ctl::add_dice_command(app);
   return run(app, argc, argv);
 }

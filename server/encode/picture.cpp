@@ -29,6 +29,34 @@ constexpr Glyph glyphs[] = {
     {'2', {".###.", "#...#", "....#", "...#.", "..#..", ".#...", "#####"}},
     {'5', {"#####", "#....", "####.", "....#", "....#", "#...#", ".###."}},
     {'c', {".....", ".....", ".####", "#....", "#....", "#....", ".####"}},
+    {'B', {"####.", "#...#", "#...#", "####.", "#...#", "#...#", "####."}},
+    {'C', {".###.", "#...#", "#....", "#....", "#....", "#...#", ".###."}},
+    {'D', {"####.", "#...#", "#...#", "#...#", "#...#", "#...#", "####."}},
+    {'E', {"#####", "#....", "#....", "####.", "#....", "#....", "#####"}},
+    {'F', {"#####", "#....", "#....", "####.", "#....", "#....", "#...."}},
+    {'G', {".###.", "#...#", "#....", "#.###", "#...#", "#...#", ".###."}},
+    {'H', {"#...#", "#...#", "#...#", "#####", "#...#", "#...#", "#...#"}},
+    {'J', {"..###", "...#.", "...#.", "...#.", "...#.", "#..#.", ".##.."}},
+    {'K', {"#...#", "#..#.", "#.#..", "##...", "#.#..", "#..#.", "#...#"}},
+    {'M', {"#...#", "##.##", "#.#.#", "#.#.#", "#...#", "#...#", "#...#"}},
+    {'N', {"#...#", "##..#", "#.#.#", "#..##", "#...#", "#...#", "#...#"}},
+    {'O', {".###.", "#...#", "#...#", "#...#", "#...#", "#...#", ".###."}},
+    {'Q', {".###.", "#...#", "#...#", "#...#", "#.#.#", "#..#.", ".##.#"}},
+    {'T', {"#####", "..#..", "..#..", "..#..", "..#..", "..#..", "..#.."}},
+    {'U', {"#...#", "#...#", "#...#", "#...#", "#...#", "#...#", ".###."}},
+    {'V', {"#...#", "#...#", "#...#", "#...#", "#...#", ".#.#.", "..#.."}},
+    {'W', {"#...#", "#...#", "#...#", "#.#.#", "#.#.#", "##.##", "#...#"}},
+    {'X', {"#...#", "#...#", ".#.#.", "..#..", ".#.#.", "#...#", "#...#"}},
+    {'Y', {"#...#", "#...#", ".#.#.", "..#..", "..#..", "..#..", "..#.."}},
+    {'Z', {"#####", "....#", "...#.", "..#..", ".#...", "#....", "#####"}},
+    {'3', {".###.", "#...#", "....#", "..##.", "....#", "#...#", ".###."}},
+    {'4', {"...#.", "..##.", ".#.#.", "#..#.", "#####", "...#.", "...#."}},
+    {'6', {".###.", "#....", "#....", "####.", "#...#", "#...#", ".###."}},
+    {'7', {"#####", "....#", "...#.", "..#..", "..#..", "..#..", "..#.."}},
+    {'8', {".###.", "#...#", "#...#", ".###.", "#...#", "#...#", ".###."}},
+    {'9', {".###.", "#...#", "#...#", ".####", "....#", "....#", ".###."}},
+    {'s', {".....", ".....", ".####", "#....", ".###.", "....#", "####."}},
+    {'.', {".....", ".....", ".....", ".....", ".....", ".##..", ".##.."}},
     {'m', {".....", ".....", "##.#.", "#.#.#", "#.#.#", "#.#.#", "#.#.#"}},
 };
 
@@ -36,6 +64,17 @@ const Glyph* find_glyph(char letter) {
   for (const Glyph& glyph : glyphs)
     if (glyph.letter == letter) return &glyph;
   return nullptr;
+}
+
+// Calls draw(left, top) for each dot of the text's letters.
+template <class Draw>
+void each_dot(int x, int y, std::string_view text, int scale, const Draw& draw) {
+  for (std::size_t i = 0; i < text.size(); ++i)
+    if (const Glyph* glyph = find_glyph(text[i]))
+      for (int row = 0; row < glyph_height; ++row)
+        for (int column = 0; column < glyph_width; ++column)
+          if (glyph->rows[static_cast<std::size_t>(row)][column] == '#')
+            draw(x + (static_cast<int>(i) * (glyph_width + 1) + column) * scale, y + row * scale);
 }
 
 }  // namespace
@@ -61,16 +100,13 @@ int Picture::text_width(std::string_view text, int scale) {
 }
 
 void Picture::write(int x, int y, std::string_view text, Rgb colour, int scale) {
-  const auto each_dot = [&](auto draw) {
-    for (std::size_t i = 0; i < text.size(); ++i)
-      if (const Glyph* glyph = find_glyph(text[i]))
-        for (int row = 0; row < glyph_height; ++row)
-          for (int column = 0; column < glyph_width; ++column)
-            if (glyph->rows[static_cast<std::size_t>(row)][column] == '#')
-              draw(x + (static_cast<int>(i) * (glyph_width + 1) + column) * scale, y + row * scale);
-  };
-  each_dot([&](int left, int top) { fill(left - 1, top - 1, scale + 2, scale + 2, Rgb{}); });
-  each_dot([&](int left, int top) { fill(left, top, scale, scale, colour); });
+  const auto rim = [&](int left, int top) { fill(left - 1, top - 1, scale + 2, scale + 2, Rgb{}); };
+  each_dot(x, y, text, scale, rim);
+  write_plain(x, y, text, colour, scale);
+}
+
+void Picture::write_plain(int x, int y, std::string_view text, Rgb colour, int scale) {
+  each_dot(x, y, text, scale, [&](int left, int top) { fill(left, top, scale, scale, colour); });
 }
 
 std::vector<std::byte> Picture::png() const {

@@ -27,9 +27,11 @@ class Picture {
   void set(int x, int y, Rgb colour);
   void fill(int x, int y, int width, int height, Rgb colour);
   /// Writes with (x, y) as the top left corner, each dot of the 5x7 letters `scale` pixels wide, on a thin dark rim so
-  /// that it reads on any ground. It has the letters of the anatomical directions, digits and those of "cm" and "mm";
-  /// others are left blank.
+  /// that it reads on any ground. There are capitals, digits, the dot and the letters of "cm", "mm" and "ms"; others
+  /// are left blank.
   void write(int x, int y, std::string_view text, Rgb colour, int scale);
+  /// The same without the rim.
+  void write_plain(int x, int y, std::string_view text, Rgb colour, int scale);
 
   static int text_width(std::string_view text, int scale);
   static int text_height(int scale) { return 7 * scale; }

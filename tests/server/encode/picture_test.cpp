@@ -40,13 +40,13 @@ TEST_CASE("what falls outside of a picture is not drawn", "[encode][picture]") {
   REQUIRE(drawn(picture, ink) == 1);
 }
 
-TEST_CASE("every letter that the preview writes has a shape of its own", "[encode][picture]") {
+TEST_CASE("every letter has a shape of its own", "[encode][picture]") {
   std::vector<std::vector<std::byte>> shapes;
-  for (char letter : std::string_view("RLAPSI0125cm")) {
+  for (char letter : std::string_view("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789cms.")) {
     Picture picture(9, 11, ground);
     picture.write(2, 2, std::string_view(&letter, 1), ink, 1);
     CAPTURE(letter);
-    CHECK(drawn(picture, ink) >= 8);
+    CHECK(drawn(picture, ink) >= 4);
     for (const auto& other : shapes) CHECK(picture.png() != other);
     shapes.push_back(picture.png());
   }
