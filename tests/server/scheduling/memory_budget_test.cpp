@@ -33,6 +33,16 @@ TEST_CASE("a budget of 0 is none", "[memory_budget]") {
   CHECK(budget.used() == INT64_MAX / 2);
 }
 
+TEST_CASE("what needs more than was guessed to be there runs alone", "[memory_budget][threads]") {
+  MemoryBudget budget("--host-memory", 100, MemoryBudget::Excess::runs_alone);
+  auto small = budget.take(1, {}, {});
+  auto large = std::async(std::launch::async, [&] { return budget.take(1000, {}, {}); });
+  while (budget.waiting() < 1) std::this_thread::yield();
+  small = {};
+  const auto share = large.get();
+  CHECK(budget.used() == 100);
+}
+
 TEST_CASE("who waits is served when enough is given back, in order", "[memory_budget][threads]") {
   MemoryBudget budget("--device-memory", 100);
   auto held = budget.take(80, {}, {});

@@ -54,6 +54,37 @@ TEST_CASE("a ticket moves its share with it") {
   CHECK(admission.calls() == 0);
 }
 
+TEST_CASE("a client holds at most its share of calls and bytes, whatever else is free", "[admission]") {
+  Admission admission({4, 100, 0.5});
+  const auto reason = [&](std::int64_t bytes, const std::string& client) {
+    try {
+      admission.admit(bytes, client);
+    } catch (const RefusedError& error) {
+      return std::string(name_of(error.reason));
+    }
+    return std::string("none");
+  };
+  const Admission::Ticket first = admission.admit(20, "a");
+  CHECK(reason(31, "a") == "client_share");
+  CHECK(reason(30, "a") == "none");
+  const Admission::Ticket second = admission.admit(1, "a");
+  CHECK(reason(1, "a") == "client_share");
+  CHECK(reason(79, "b") == "none");  // the first of a client may be as large as there is room for
+  CHECK(reason(80, "b") == "bytes");
+}
+
+TEST_CASE("a client is known until the last of its calls ends, whatever they bring", "[admission]") {
+  Admission admission({8, 100, 0.25});
+  Admission::Ticket first = admission.admit(0, "a"), second = admission.admit(0, "a");
+  CHECK_THROWS_AS(admission.admit(0, "a"), RefusedError);
+  first = {};
+  first = admission.admit(0, "a");
+  CHECK_THROWS_AS(admission.admit(0, "a"), RefusedError);
+  first = {};
+  second = {};
+  CHECK(admission.calls() == 0);
+}
+
 TEST_CASE("once closed nothing is admitted and the last call that ends wakes who waits") {
   Admission admission({2, 100});
   Admission::Ticket ticket = admission.admit(1);
