@@ -17,12 +17,11 @@ std::string_view name_of(Stage stage) {
 }
 
 void JobContext::check() const {
-  if (cancel.cancelled()) fail(Code::cancelled, "job: cancelled by the caller");
-  if (!deadline) return;
-  const Clock::duration late = Clock::now() - *deadline;
-  if (late >= Clock::duration::zero())
+  // First, because a transport cancels what is late as well.
+  if (const Clock::duration late = deadline ? Clock::now() - *deadline : Clock::duration(-1); late.count() >= 0)
     fail(Code::deadline_exceeded, "job: its deadline passed ",
          std::chrono::duration_cast<std::chrono::milliseconds>(late).count(), " ms ago");
+  if (cancel.cancelled()) fail(Code::cancelled, "job: cancelled by the caller");
 }
 
 }  // namespace voxd

@@ -16,6 +16,11 @@ Error current_error() {
   }
 }
 
+Error gone_caller(const std::optional<Clock::time_point>& deadline) {
+  if (deadline && Clock::now() >= *deadline) return {Code::deadline_exceeded, "deadline: passed"};
+  return {Code::cancelled, "cancelled by the caller"};
+}
+
 std::string_view status_name_of(Code code) {
   switch (code) {
     case Code::invalid_argument: return "INVALID_ARGUMENT";

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <optional>
 #include <string_view>
 
+#include "gpu_transforms/job_context.h"
 #include "gpu_transforms/volume/error.h"
 
 namespace voxd {
@@ -12,5 +14,9 @@ Error current_error();
 
 /// gRPC's name of a code: "INVALID_ARGUMENT".
 std::string_view status_name_of(Code code);
+
+/// Why a caller has gone: Error{deadline_exceeded} once its time is over, for which gRPC ends calls as well, else
+/// Error{cancelled}.
+Error gone_caller(const std::optional<Clock::time_point>& deadline);
 
 }  // namespace voxd

@@ -35,7 +35,10 @@ grpc::Status to_status(const Error& error) {
 std::optional<Clock::time_point> deadline_of(const grpc::CallbackServerContext& context) {
   const std::chrono::system_clock::time_point deadline = context.deadline();
   if (deadline == std::chrono::system_clock::time_point::max()) return std::nullopt;
-  return Clock::now() + std::chrono::duration_cast<Clock::duration>(deadline - std::chrono::system_clock::now());
+  // gRPC's own clock, by which it ends calls, counts in milliseconds: what it ends is to be late by this one as well.
+  constexpr std::chrono::milliseconds earlier{2};
+  return Clock::now() + std::chrono::duration_cast<Clock::duration>(deadline - std::chrono::system_clock::now()) -
+         earlier;
 }
 
 void add_error_trailers(grpc::CallbackServerContext& context, const Error& error, std::int64_t retry_ms) {

@@ -63,7 +63,7 @@ void InferCall::admit() {
 void InferCall::OnReadDone(bool ok) {
   watch_->rest();
   try {
-    if (!ok) fail(Code::cancelled, "the call ended before its message came");
+    if (!ok) throw gone_caller(deadline_of(context_));
     submit();
   } catch (...) {
     finish(current_error());
@@ -81,7 +81,7 @@ void InferCall::submit() {
       fail(Code::invalid_argument, "request: ", job->bytes, " bytes came, at most ", ticket_.bytes(),
            " were announced");
     ticket_.shrink_to(job->bytes);
-    if (cancelled_) fail(Code::cancelled, "cancelled by the caller");
+    if (cancelled_) throw gone_caller(deadline_of(context_));
     job_ = job;
   }
   serving_.queue.push(job);

@@ -6,12 +6,12 @@
 namespace voxd {
 namespace {
 
-void refuse_dead(const std::vector<std::shared_ptr<Job>>& jobs) {
+void refuse_dead(const std::vector<std::shared_ptr<Job>>& jobs, Clock::time_point now) {
   for (const std::shared_ptr<Job>& job : jobs) {
-    if (job->cancel.cancelled()) {
-      job->refuse(Error(Code::cancelled, "job: cancelled by the caller while it waited in the queue"));
-    } else {
+    if (job->deadline && *job->deadline <= now) {
       job->refuse(Error(Code::deadline_exceeded, "job: its deadline passed while it waited in the queue"));
+    } else {
+      job->refuse(Error(Code::cancelled, "job: cancelled by the caller while it waited in the queue"));
     }
   }
 }
@@ -46,7 +46,7 @@ void JobQueue::push(std::shared_ptr<Job> job) {
     if (!full) insert(std::move(job));
     settle(lock, dead);
   }
-  refuse_dead(dead);
+  refuse_dead(dead, limits_.now());
   if (full) throw *full;
 }
 
@@ -70,7 +70,7 @@ std::shared_ptr<Job> JobQueue::pop() {
       }
       settle(lock, leaving);
     }
-    refuse_dead(dead);
+    refuse_dead(dead, limits_.now());
     if (job || last) return job;
   }
 }
@@ -87,7 +87,7 @@ std::optional<Clock::time_point> JobQueue::refuse_expired(Clock::time_point now)
   settle(lock, dead);
   const std::optional<Clock::time_point> next = next_deadline();
   lock.unlock();
-  refuse_dead(dead);
+  refuse_dead(dead, now);
   return next;
 }
 

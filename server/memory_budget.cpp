@@ -9,9 +9,9 @@ namespace {
 constexpr std::chrono::milliseconds kLook{5};
 
 void check(const std::optional<Clock::time_point>& deadline, const CancelToken& cancel) {
-  if (cancel.cancelled()) fail(Code::cancelled, "cancelled by the caller while it waited for memory");
   if (deadline && Clock::now() >= *deadline)
     fail(Code::deadline_exceeded, "deadline: passed while the job waited for memory");
+  if (cancel.cancelled()) fail(Code::cancelled, "cancelled by the caller while it waited for memory");
 }
 
 }  // namespace

@@ -95,9 +95,9 @@ std::int64_t PipelineJob::peak_bytes(const std::vector<HostVolume>& images, cons
 }
 
 void PipelineJob::check() const {
-  if (cancel.cancelled()) fail(Code::cancelled, "cancelled by the caller");
   if (deadline && Clock::now() >= *deadline)
     fail(Code::deadline_exceeded, "deadline: passed while the job was worked on, in stage ", name_of(stage_));
+  if (cancel.cancelled()) fail(Code::cancelled, "cancelled by the caller");
 }
 
 void PipelineJob::refuse(const Error& why) noexcept { answer_error(why); }

@@ -144,7 +144,7 @@ void SegmentCall::open(const v1::Open& open) {
 
 void SegmentCall::submit() {
   check_deadline(deadline_);
-  if (context_.IsCancelled()) fail(Code::cancelled, "cancelled by the caller");
+  if (context_.IsCancelled()) throw gone_caller(deadline_);
   if (!upload_) fail(Code::invalid_argument, "the call ended before an open message came");
   SegmentationRequest request{record_.id,      record_.trace, model_,
                               upload_->take(), options_,      serving_.limits.max_image_bytes};
@@ -152,7 +152,7 @@ void SegmentCall::submit() {
   static_cast<JobTraits&>(*job) = traits_;
   {
     const std::lock_guard lock(mutex_);
-    if (cancelled_ || error_) fail(Code::cancelled, "cancelled by the caller");
+    if (cancelled_ || error_) throw gone_caller(deadline_);
     job_ = job;
   }
   serving_.queue.push(job);
@@ -162,7 +162,7 @@ void SegmentCall::OnWriteDone(bool ok) {
   const std::lock_guard lock(mutex_);
   writing_ = false;
   expect_caller();
-  if (!ok && !error_) error_.emplace(Code::cancelled, "the caller stopped reading");
+  if (!ok && !error_) error_ = gone_caller(deadline_);
   if (error_ && job_) job_->cancel.cancel();
   send_next();
 }

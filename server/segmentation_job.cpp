@@ -72,15 +72,16 @@ void SegmentationJob::encode(const std::vector<HostVolume>& images, PipelineResu
   const SegmentationOptions& wanted = request_.options;
   const PipelineDescription& description = model().pipeline->description();
   const LabelMap mask(result.at(description.mask_key));
-  if (wanted.mask) add(ResultKind::mask, kGzip, encode_nifti_gz(*mask));
+  const auto file_of = [this](const HostVolume& volume) { return encode_nifti_gz(volume, [this] { check(); }); };
+  if (wanted.mask) add(ResultKind::mask, kGzip, file_of(*mask));
   check();
   if (wanted.contour) {
     const LabelMap contour(description.contour_key.empty() ? result.contour.value()
                                                            : result.at(description.contour_key));
-    add(ResultKind::contour, kGzip, encode_nifti_gz(*contour));
+    add(ResultKind::contour, kGzip, file_of(*contour));
   }
   check();
-  if (wanted.probabilities) add(ResultKind::probabilities, kGzip, encode_nifti_gz(result.probabilities.value()));
+  if (wanted.probabilities) add(ResultKind::probabilities, kGzip, file_of(result.probabilities.value()));
   check();
   if (wanted.dicom()) add_dicom_objects(*mask);
   check();

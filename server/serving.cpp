@@ -7,6 +7,7 @@
 #include <random>
 #include <sstream>
 
+#include "server/errors.h"
 #include "server/printable.h"
 
 namespace voxd {
@@ -78,7 +79,7 @@ void Serving::call_ended(const RequestRecord& record) const {
 
 void Serving::give_up(Job& job) const {
   job.cancel.cancel();
-  queue.remove(job, Error(Code::cancelled, "cancelled by the caller"));
+  queue.remove(job, gone_caller(job.deadline));
 }
 
 bool Serving::ready() const {

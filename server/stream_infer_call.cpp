@@ -98,7 +98,7 @@ void StreamInferCall::submit(const std::shared_ptr<Exchange>& exchange, grpc::By
   exchange->ticket = serving_.admit(*job, job->bytes);
   {
     const std::lock_guard lock(mutex_);
-    if (cancelled_) fail(Code::cancelled, "cancelled by the caller");
+    if (cancelled_) throw gone_caller(deadline_of(context_));
     exchange->job = job;
   }
   serving_.queue.push(job);
@@ -162,7 +162,7 @@ void StreamInferCall::go_on() {
     StartWrite(&exchanges_.front()->reply);
   } else if (exchanges_.empty() && !reading_ && (cancelled_ || all_read_)) {
     finished_ = true;
-    Finish(cancelled_ ? to_status(Error(Code::cancelled, "cancelled by the caller")) : grpc::Status::OK);
+    Finish(cancelled_ ? to_status(gone_caller(deadline_of(context_))) : grpc::Status::OK);
   }
 }
 

@@ -16,7 +16,7 @@ constexpr std::size_t output_piece = std::size_t{1} << 18;
 
 }  // namespace
 
-std::vector<std::byte> gzip_fast(std::span<const std::byte> bytes) {
+std::vector<std::byte> gzip_fast(std::span<const std::byte> bytes, const std::function<void()>& check) {
   const auto stream = std::make_unique<isal_zstream>();
   std::vector<std::uint8_t> level_buffer(ISAL_DEF_LVL1_DEFAULT);
   isal_deflate_init(stream.get());
@@ -28,6 +28,7 @@ std::vector<std::byte> gzip_fast(std::span<const std::byte> bytes) {
 
   std::vector<std::byte> file;
   while (stream->internal_state.state != ZSTATE_END) {
+    if (check) check();
     if (stream->avail_in == 0 && !stream->end_of_stream) {
       const std::size_t piece = std::min(bytes.size(), max_input_piece);
       // igzip's interface is older than const; it does not write to its input.

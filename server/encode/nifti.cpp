@@ -173,6 +173,8 @@ std::vector<std::byte> encode_nifti(const HostVolume& volume) {
   return file;
 }
 
-std::vector<std::byte> encode_nifti_gz(const HostVolume& volume) { return gzip_fast(encode_nifti(volume)); }
+std::vector<std::byte> encode_nifti_gz(const HostVolume& volume, const std::function<void()>& check_wanted) {
+  return gzip_fast(encode_nifti(volume), check_wanted);
+}
 
 }  // namespace voxd

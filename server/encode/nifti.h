@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <vector>
 
 #include "gpu_transforms/volume/host_volume.h"
@@ -14,7 +15,7 @@ namespace voxd {
 /// labels, an axis above 32767, or an affine that float32 cannot hold.
 std::vector<std::byte> encode_nifti(const HostVolume& volume);
 
-/// The same file, compressed: .nii.gz. Deterministic as gzip_fast is.
-std::vector<std::byte> encode_nifti_gz(const HostVolume& volume);
+/// The same file, compressed: .nii.gz. Deterministic as gzip_fast is, and ended by `check` as that is.
+std::vector<std::byte> encode_nifti_gz(const HostVolume& volume, const std::function<void()>& check = {});
 
 }  // namespace voxd

@@ -154,6 +154,20 @@ TEST_CASE("bytes of any number and kind survive gzip_fast", "[encode][gzip]") {
   }
 }
 
+TEST_CASE("compressing asks often whether it is to go on, and ends with what that throws", "[encode][gzip]") {
+  std::mt19937 random(7);
+  std::vector<std::byte> noise(8 << 20);
+  for (std::byte& b : noise) b = static_cast<std::byte>(random());
+  int asked = 0;
+  REQUIRE(gunzip_bytes(gzip_fast(noise, [&] { ++asked; })) == noise);
+  REQUIRE(asked >= 30);
+  const auto give_up = [&] {
+    if (--asked == 3) fail(Code::cancelled, "enough");
+  };
+  REQUIRE_THROWS_WITH(gzip_fast(noise, give_up), "enough");
+  REQUIRE(asked == 3);
+}
+
 TEST_CASE("the same label map gives the same file", "[encode][nifti]") {
   const HostVolume labels = ramp<std::uint16_t>({60, 50, 40});
   REQUIRE(encode_nifti_gz(labels) == encode_nifti_gz(labels));
