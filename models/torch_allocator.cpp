@@ -14,6 +14,7 @@ constexpr std::size_t pooled_from = 64 * 1024;
 constexpr std::size_t alignment = 64;
 
 thread_local std::shared_ptr<TorchMemoryMeter::Counters> current_counters;
+thread_local bool has_run_out = false;
 
 /// Stands in front of a tensor's memory, at the start of the buffer that both lie in: libtorch gives back the address
 /// of the memory and nothing else.
@@ -52,12 +53,16 @@ TorchMemoryMeter::~TorchMemoryMeter() { current_counters = nullptr; }
 
 TorchCpuAllocator::TorchCpuAllocator() : pool_(cpu_allocator(), {}) {}
 
+bool TorchCpuAllocator::ran_out() { return std::exchange(has_run_out, false); }
+
 c10::DataPtr TorchCpuAllocator::allocate(std::size_t bytes) {
   const c10::Device cpu(c10::DeviceType::CPU);
   if (bytes == 0) return {nullptr, nullptr, &release_memory, cpu};
   const auto whole =
       static_cast<std::size_t>(checked_sum(static_cast<std::int64_t>(bytes), sizeof(HostBlock), "tensor"));
+  has_run_out = true;  // unless what follows succeeds
   HostBuffer buffer = bytes < pooled_from ? allocate_host(whole) : pool_.allocate_host_buffer(whole);
+  has_run_out = false;
   std::byte* start = buffer.data();
   new (start) HostBlock(std::move(buffer));
   return {start + sizeof(HostBlock), start + sizeof(HostBlock), &release_memory, cpu};

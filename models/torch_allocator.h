@@ -34,6 +34,8 @@ class TorchCpuAllocator final : public c10::Allocator {
   c10::DataPtr allocate(std::size_t bytes) override;
   c10::DeleterFnPtr raw_deleter() const override;
   void copy_data(void* target, const void* source, std::size_t bytes) const override;
+  /// Whether an allocation of the calling thread has failed since it last asked.
+  static bool ran_out();
   /// Gives back to the system what is held for reuse.
   void trim() { pool_.trim(); }
 

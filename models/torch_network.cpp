@@ -10,6 +10,7 @@
 #include "gpu_transforms/volume/checked.h"
 #include "models/network.h"
 #include "models/torch_allocator.h"
+#include "models/torch_memory.h"
 #include "models/torch_run.h"
 #include "models/torch_variant.h"
 
@@ -164,9 +165,11 @@ std::shared_ptr<const Network> load_torchscript(const std::filesystem::path& fil
   auto network =
       std::make_shared<TorchNetwork>(module, static_cast<std::int64_t>(std::filesystem::file_size(file)), options);
   // To choose a form of the network took several answers at once; a job, which has one, would leave the rest lying.
-  torch_cpu_memory().trim();
+  trim_torch_memory();
   return network;
 }
+
+void trim_torch_memory() { torch_cpu_memory().trim(); }
 
 void configure_torch(int threads_per_worker) {
   static std::once_flag once;

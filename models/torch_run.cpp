@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "gpu_transforms/volume/error.h"
+#include "models/torch_allocator.h"
 
 namespace voxd {
 namespace {
@@ -21,6 +22,13 @@ at::Tensor answer_of(torch::jit::Module& network, const at::Tensor& input) {
   return voxels.is_alias_of(input) ? voxels.clone() : voxels;
 }
 
+// Of what a network's code meets, the interpreter passes on the text and not the type.
+[[noreturn]] void refuse(const at::Tensor& input, const std::string& reason) {
+  if (TorchCpuAllocator::ran_out() || reason.find("out of memory") != std::string::npos)
+    fail(Code::resource_exhausted, "the network ran out of memory: ", reason);
+  fail(Code::invalid_argument, "the network refuses an input of ", c10::str(input.sizes()), ": ", reason);
+}
+
 }  // namespace
 
 // An error of the interpreter has its reason at the end of a trace.
@@ -35,17 +43,15 @@ std::string reason_of(std::string_view text) {
 std::string reason_of(const c10::Error& error) { return reason_of(error.what_without_backtrace()); }
 
 at::Tensor run_network(torch::jit::Module& network, const at::Tensor& input) {
+  TorchCpuAllocator::ran_out();  // whatever was before
   try {
     return answer_of(network, input);
-  } catch (const c10::OutOfMemoryError& error) {
-    fail(Code::resource_exhausted, "the network ran out of memory: ", reason_of(error));
   } catch (const c10::Error& error) {
-    fail(Code::invalid_argument, "the network refuses an input of ", c10::str(input.sizes()), ": ", reason_of(error));
+    refuse(input, reason_of(error));
   } catch (const Error&) {
     throw;
   } catch (const std::exception& error) {
-    fail(Code::invalid_argument, "the network refuses an input of ", c10::str(input.sizes()), ": ",
-         reason_of(error.what()));
+    refuse(input, reason_of(error.what()));
   }
 }
 

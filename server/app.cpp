@@ -20,6 +20,7 @@ namespace voxd {
 namespace {
 
 constexpr double kShareOfAvailable = 0.8;
+constexpr int kOwnThreads = 24;  // the server's, gRPC's and what libraries have beside those of a worker
 constexpr std::chrono::milliseconds kGoodbye{500};  // for calls that are not jobs, health watches among them
 
 Clock::duration duration_of(double seconds) {
@@ -53,6 +54,8 @@ void check_decoders(const Settings& settings) { DecoderPool(decoder_options(sett
 std::unique_ptr<ModelRepository> load_models(const Settings& settings) {
   check_device(settings.device);
   check_decoders(settings);
+  // OpenMP has as many for each worker, TBB and libtorch once more.
+  require_threads(kOwnThreads + (settings.workers + 3) * threads_per_worker(settings));
   configure_torch(threads_per_worker(settings));
   spdlog::info("loading models");
   ModelRepository::Options options{model_names(settings), settings.device.cuda ? settings.device.ordinal : -1, {}, {}};

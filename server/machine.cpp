@@ -5,8 +5,14 @@
 
 #include <algorithm>
 #include <fstream>
+#include <future>
 #include <optional>
 #include <string>
+#include <system_error>
+#include <thread>
+#include <vector>
+
+#include "gpu_transforms/volume/error.h"
 
 namespace voxd {
 namespace {
@@ -71,6 +77,22 @@ std::int64_t available_memory() {
   const auto group = left_in_group(), machine = left_on_machine();
   if (group && machine) return std::min(*group, *machine);
   return group.value_or(machine.value_or(0));
+}
+
+void require_threads(int count) {
+  std::promise<void> end;
+  const std::shared_future<void> ended = end.get_future().share();
+  std::vector<std::jthread> threads;
+  std::string why_not;
+  try {
+    while (static_cast<int>(threads.size()) < count) threads.emplace_back([ended] { ended.wait(); });
+  } catch (const std::system_error& error) {
+    why_not = error.code().message();
+  }
+  end.set_value();
+  if (!why_not.empty())
+    fail(Code::resource_exhausted, "threads: ", threads.size(), " of ", count,
+         " could be started, is their number limited? ", why_not);
 }
 
 }  // namespace voxd

@@ -15,4 +15,8 @@ void raise_descriptor_limit();
 /// 0 if neither is known.
 std::int64_t available_memory();
 
+/// Throws Error{resource_exhausted} unless `count` more threads can be started. Asked before the first of them is
+/// needed, because not all libraries survive that one cannot.
+void require_threads(int count);
+
 }  // namespace voxd

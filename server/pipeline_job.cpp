@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "models/torch_memory.h"
 #include "server/errors.h"
 
 namespace voxd {
@@ -68,6 +69,7 @@ PipelineResult PipelineJob::run_pipeline(const std::vector<HostVolume>& images, 
   }
   check();
   resources.device_memory.trim();
+  trim_torch_memory();
   return run_once(images, resources, 1);
 }
 

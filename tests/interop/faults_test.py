@@ -7,7 +7,6 @@ import gzip
 import json
 import os
 import random
-import re
 import resource
 import signal
 import socket
@@ -17,10 +16,8 @@ import nibabel
 import numpy as np
 import pytest
 
-from support import Server, body_phantom, http, wait_until
+from support import Server, body_phantom, gauge, mask_of, require_unharmed, rounds, wait_until
 
-ROUNDS = int(os.environ.get("VOXD_FAULT_ROUNDS", "1"))
-rounds = pytest.mark.parametrize("round_", range(ROUNDS))
 HTTP = ["--metrics-address", "127.0.0.1:0"]
 
 
@@ -37,27 +34,9 @@ def server(start_module_server, spleen_repository):
     return start_module_server(repository=spleen_repository, options=[*HTTP, "--stall-timeout", "1"])
 
 
-def mask_of(server, image, folder):
-    """The mask's bytes without the compression around them."""
-    result = server.voxctl("segment", image, "--model", "spleen", "--mask", folder / "mask.nii.gz", "--quiet")
-    assert result.returncode == 0, result.stderr
-    return gzip.decompress((folder / "mask.nii.gz").read_bytes())
-
-
 @pytest.fixture(scope="module")
 def reference(server, image, tmp_path_factory):
     return mask_of(server, image, tmp_path_factory.mktemp("reference"))
-
-
-def gauge(server, name):
-    return float(re.search(rf"^{name} (\S+)$", http(server, "/metrics")[1], re.MULTILINE)[1])
-
-
-def require_unharmed(server, image, reference, folder):
-    wait_until(lambda: gauge(server, "voxd_calls_in_flight") == 0, "no call is in flight any more")
-    wait_until(lambda: gauge(server, "voxd_jobs_running") == 0, "no job runs any more")
-    assert http(server, "/readyz")[0] == 200
-    assert mask_of(server, image, folder) == reference
 
 
 def call(server, image, **popen):

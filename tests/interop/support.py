@@ -1,4 +1,5 @@
 """What the tests with foreign clients share: the built programs as processes, and small images."""
+import gzip
 import os
 import re
 import signal
@@ -10,12 +11,15 @@ import urllib.request
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(os.environ.get("VOXD_BIN_DIR", ROOT / "build/release/bin"))
 ZOO = ROOT / "models/zoo"
 HEAD = ROOT / ".deps/data/ch2.nii.gz"
 CT_SERIES = ROOT / ".deps/data/ct_series"  # 20 slices, JPEG 2000; its files have no identifiers
+ROUNDS = int(os.environ.get("VOXD_FAULT_ROUNDS", "1"))
+rounds = pytest.mark.parametrize("round_", range(ROUNDS))  # of a test that harms a server
 START_S = 120  # a server that has not become ready after that never will
 
 
@@ -31,9 +35,10 @@ def wait_until(condition, what, seconds=60):
 
 
 class Server:
-    """One voxd on a free port of this machine, ready when the constructor returns. `address`: where to reach it instead, as `options` say."""
+    """One voxd on a free port of this machine, ready when the constructor returns. `address`: where to reach it instead, as `options` say.
+    `environment`: of the server, beside this process's."""
 
-    def __init__(self, folder, *models, options=(), repository=ZOO, address=None, **popen):
+    def __init__(self, folder, *models, options=(), repository=ZOO, address=None, environment=(), **popen):
         self.log_file = folder / "voxd.log"
         port_file = folder / "port"
         port_file.unlink(missing_ok=True)
@@ -42,7 +47,7 @@ class Server:
             self.process = subprocess.Popen(
                 [BIN / "voxd", "--model-repository", repository, *names, "--device", "cpu", "--address", "127.0.0.1:0",
                  "--port-file", port_file, *options], stdout=log, stderr=log,
-                env={"VOXD_METRICS_ADDRESS": "off", **os.environ}, **popen)
+                env={"VOXD_METRICS_ADDRESS": "off", **os.environ, **dict(environment)}, **popen)
         try:
             wait_until(lambda: port_file.exists() or self.ended(), "voxd names its port", START_S)
             assert not self.ended(), self.log()
@@ -94,6 +99,25 @@ def http(server, path):
             return reply.status, reply.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode()
+
+
+def gauge(server, name):
+    return float(re.search(rf"^{name} (\S+)$", http(server, "/metrics")[1], re.MULTILINE)[1])
+
+
+def mask_of(server, image, folder):
+    """What the model `spleen` makes of it: the mask's bytes without the compression around them."""
+    result = server.voxctl("segment", image, "--model", "spleen", "--mask", folder / "mask.nii.gz", "--quiet")
+    assert result.returncode == 0, result.stderr
+    return gzip.decompress((folder / "mask.nii.gz").read_bytes())
+
+
+def require_unharmed(server, image, reference, folder):
+    """The server holds nothing, says that it is well, and gives the right answer. `reference`: what mask_of() gave."""
+    wait_until(lambda: gauge(server, "voxd_calls_in_flight") == 0, "no call is in flight any more")
+    wait_until(lambda: gauge(server, "voxd_jobs_running") == 0, "no job runs any more")
+    assert http(server, "/readyz")[0] == 200
+    assert mask_of(server, image, folder) == reference
 
 
 def free_port():

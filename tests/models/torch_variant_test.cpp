@@ -183,3 +183,12 @@ TEST_CASE("no size needs more memory than a network states, in any form of it", 
     CHECK(meter.peak_bytes() <= network->peak_bytes(1, size));
   }
 }
+
+TEST_CASE("a network that finds no memory is told from one that refuses its input", "[torch]") {
+  const auto code = [](const std::string& answer) {
+    torch::jit::Module network = network_of("  return " + answer + "\n", 1);
+    return code_of([&] { run_network(network, at::zeros({1, 1, 4, 4, 4})); });
+  };
+  CHECK(code("x + torch.zeros([1, 1, 4, x.size(3) * 1000000, x.size(4) * 1000000])") == "resource_exhausted");
+  CHECK(code("x + torch.zeros([1, 1, 3, 3, 3])") == "invalid_argument");
+}
