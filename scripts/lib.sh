@@ -116,3 +116,36 @@ make_debian_root() {
   rm -rf "$tree"
   debootstrap --variant=minbase ${2:+--include="$2"} bookworm "$tree" "$site"
 }
+
+# identify_series FOLDER [TAG=VALUE...]: a copy of the real CT series, which came without identifiers, with new ones: what
+# refers to its images needs them. The tags are set as well.
+identify_series() {
+  local folder=$1 tag now more=()
+  shift
+  for tag in "$@"; do more+=(-i "$tag"); done
+  now=$(date +%s%N)
+  rm -rf "$folder"
+  cp -rL "$deps/data/ct_series" "$folder"
+  dcmodify --quiet --no-backup --gen-inst-uid -i "SOPClassUID=1.2.840.10008.5.1.4.1.1.2" \
+    -i "StudyInstanceUID=2.25.${now}1" -i "SeriesInstanceUID=2.25.${now}2" ${more[@]+"${more[@]}"} "$folder"/*
+}
+
+# bundle_on_images_grid FOLDER: a model repository with spleen_on_ct. spleen_seg ends on the grid that its network works on;
+# what lies over the images has to come back to theirs.
+bundle_on_images_grid() {
+  rm -rf "$1"
+  mkdir -p "$1/spleen_on_ct"
+  cp -rL "$root"/models/zoo/spleen_seg/* "$1/spleen_on_ct/"
+  /usr/bin/python3 - "$1/spleen_on_ct/configs" <<'PYTHON'
+import json, pathlib, sys
+configs = pathlib.Path(sys.argv[1])
+chain = json.loads((configs / "inference.json").read_text())
+chain["postprocessing"]["transforms"].insert(0, {
+    "_target_": "Invertd", "keys": "pred", "transform": "@preprocessing", "orig_keys": "@image_key", "nearest_interp": False})
+(configs / "inference.json").write_text(json.dumps(chain, indent=4))
+serving = json.loads((configs / "serving.json").read_text())
+for output in serving["outputs"]:
+    output["shape"] = [1, -1, -1, -1]
+(configs / "serving.json").write_text(json.dumps(serving, indent=4))
+PYTHON
+}
