@@ -16,9 +16,9 @@ import pytest
 
 from support import BIN, ROOT, free_port
 
-PAGES = ["README.md", "CONTRIBUTING.md", "server/README.md", "models/README.md"]
+PAGES = ["README.md", "CONTRIBUTING.md", "server/README.md", "models/README.md", "deploy/orthanc/README.md"]
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-SCRIPT = re.compile(r"(?:scripts/(?:setup|demo|test|test-image)|\.ci/run)$")
+SCRIPT = re.compile(r"(?:scripts/(?:setup|demo|test|test-image|test-pacs)|\.ci/run)$")
 # voxd's own; a test takes free ports instead.
 ADDRESS, METRICS_ADDRESS = "127.0.0.1:8001", "127.0.0.1:8002"
 RUN_IN_CHECKOUT = ["scripts/demo --dicom"]
