@@ -3,7 +3,9 @@
 #include <grpcpp/channel.h>
 #include <grpcpp/generic/generic_stub.h>
 
+#include <chrono>
 #include <memory>
+#include <optional>
 #include <stop_token>
 
 #include "client/segmentation_client.h"
@@ -26,8 +28,10 @@ class VolumeSender {
 
  private:
   using Clock = std::chrono::system_clock;
-  void attempt(grpc::ClientContext& context, const VolumeInput& input, const TensorInfo& declared,
-               inference::ModelInferResponse& response, const std::stop_token& stop);
+  /// How long to wait before another attempt, if the server says so.
+  std::optional<std::chrono::milliseconds> attempt(const VolumeInput& input, const TensorInfo& declared,
+                                                   Clock::time_point deadline, inference::ModelInferResponse& response,
+                                                   const std::stop_token& stop);
 
   const std::shared_ptr<grpc::Channel> channel_;
   grpc::TemplatedGenericStub<grpc::ByteBuffer, inference::ModelInferResponse> stub_;
