@@ -47,10 +47,11 @@ TEST_CASE_METHOD(Fixture, "a job stops when its deadline has passed, not before"
   REQUIRE_THROWS_WITH(context.check(), Catch::Contains("deadline") && Catch::Contains("5000 ms ago"));
 }
 
-TEST_CASE_METHOD(Fixture, "a job both cancelled and late counts as cancelled", "[job_context]") {
+TEST_CASE_METHOD(Fixture, "a job both cancelled and late counts as late: transports cancel what is late",
+                 "[job_context]") {
   context.deadline = Clock::now() - std::chrono::seconds(1);
   context.cancel.cancel();
-  REQUIRE(code_of_check(context) == Code::cancelled);
+  REQUIRE(code_of_check(context) == Code::deadline_exceeded);
 }
 
 TEST_CASE_METHOD(Fixture, "a running job notices that another thread cancels it", "[job_context][threads]") {
