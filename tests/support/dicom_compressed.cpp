@@ -15,6 +15,8 @@
 #include <mutex>
 #include <stdexcept>
 
+#include "tests/support/dicom_builder.h"
+
 namespace voxd::test {
 namespace {
 
@@ -99,6 +101,20 @@ std::vector<std::byte> jpeg2000_stream(const std::vector<std::uint16_t>& pixels,
   opj_destroy_codec(codec);
   require(written, "JPEG 2000 not written");
   return out;
+}
+
+std::vector<std::vector<std::byte>> compressed_ct_series(const std::string& transfer_syntax) {
+  std::vector<std::vector<std::byte>> files;
+  for (DicomDataset& slice : ct_slices(3)) {
+    const std::vector<std::uint16_t>& pixels = slice[tag::pixel_data].words;
+    if (transfer_syntax == jpeg_ls_lossless)
+      files.push_back(dicom_bytes(slice, transfer_syntax, {jpeg_ls_stream(pixels, 4, 3, 12)}));
+    else if (transfer_syntax == jpeg2000_lossless)
+      files.push_back(dicom_bytes(slice, transfer_syntax, {jpeg2000_stream(pixels, 4, 3, 12)}));
+    else
+      files.push_back(compressed_by_dcmtk(dicom_bytes(slice), transfer_syntax));
+  }
+  return files;
 }
 
 }  // namespace voxd::test

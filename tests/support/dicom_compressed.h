@@ -16,6 +16,9 @@ std::vector<std::byte> jpeg_ls_stream(const std::vector<std::uint16_t>& pixels, 
 std::vector<std::byte> jpeg2000_stream(const std::vector<std::uint16_t>& pixels, std::uint32_t columns,
                                        std::uint32_t rows, int bits, bool is_signed = false);
 
+/// ct_slices(3) as files in a compressed transfer syntax: JPEG-LS, JPEG 2000, or one that DCMTK writes.
+std::vector<std::vector<std::byte>> compressed_ct_series(const std::string& transfer_syntax);
+
 inline constexpr const char* run_length = "1.2.840.10008.1.2.5";
 inline constexpr const char* jpeg_baseline = "1.2.840.10008.1.2.4.50";
 inline constexpr const char* jpeg_extended = "1.2.840.10008.1.2.4.51";

@@ -77,20 +77,6 @@ void await_end(pid_t process) {
   }
 }
 
-std::vector<Bytes> compressed_series(const std::string& syntax) {
-  std::vector<Bytes> files;
-  for (DicomDataset& slice : ct_slices(3)) {
-    const std::vector<std::uint16_t>& pixels = slice[tag::pixel_data].words;
-    if (syntax == jpeg_ls_lossless)
-      files.push_back(dicom_bytes(slice, syntax, {jpeg_ls_stream(pixels, 4, 3, 12)}));
-    else if (syntax == jpeg2000_lossless)
-      files.push_back(dicom_bytes(slice, syntax, {jpeg2000_stream(pixels, 4, 3, 12)}));
-    else
-      files.push_back(compressed_by_dcmtk(dicom_bytes(slice), syntax));
-  }
-  return files;
-}
-
 HostVolume decode_series(const std::vector<Bytes>& files, const FrameDecoder& decoder) {
   const std::vector<std::span<const std::byte>> spans(files.begin(), files.end());
   const DicomDecoding how{.threads = 2, .decode_frame = decoder};
@@ -105,7 +91,7 @@ TEST_CASE("a series decoded in other processes is the one decoded in this", "[di
   const std::string syntax = GENERATE(as<std::string>{}, run_length, jpeg_extended, jpeg_lossless, jpeg_lossless_sv1,
                                       jpeg_ls_lossless, jpeg2000_lossless);
   CAPTURE(syntax);
-  const std::vector<Bytes> files = compressed_series(syntax);
+  const std::vector<Bytes> files = compressed_ct_series(syntax);
   DecoderPool pool({});
   const HostVolume there = decode_series(files, decoder_of(pool)), here = decode_series(files, decode_frame);
   CHECK(there.geometry == here.geometry);
@@ -125,7 +111,7 @@ TEST_CASE("an uncompressed series needs no other process", "[dicom][decoders]") 
 
 TEST_CASE("a damaged stream is refused with the codec's reason and its file", "[dicom][decoders]") {
   DecoderPool pool({});
-  std::vector<Bytes> files = compressed_series(jpeg2000_lossless);
+  std::vector<Bytes> files = compressed_ct_series(jpeg2000_lossless);
   DicomDataset slice = ct_slice(0);
   Bytes stream = jpeg2000_stream(slice[tag::pixel_data].words, 4, 3, 12);
   stream.resize(stream.size() / 4 * 2);

@@ -56,29 +56,15 @@ void require_ramp(const HostVolume& volume, int most = 0) {
       }
 }
 
-std::vector<Bytes> compressed(const std::string& syntax) {
-  std::vector<Bytes> files;
-  for (DicomDataset& slice : ct_slices(3)) {
-    const std::vector<std::uint16_t>& pixels = slice[tag::pixel_data].words;
-    if (syntax == jpeg_ls_lossless)
-      files.push_back(dicom_bytes(slice, syntax, {jpeg_ls_stream(pixels, 4, 3, 12)}));
-    else if (syntax == jpeg2000_lossless)
-      files.push_back(dicom_bytes(slice, syntax, {jpeg2000_stream(pixels, 4, 3, 12)}));
-    else
-      files.push_back(compressed_by_dcmtk(dicom_bytes(slice), syntax));
-  }
-  return files;
-}
-
 TEST_CASE("every lossless codec gives the voxels of the uncompressed series", "[dicom][codecs]") {
   const std::string syntax =
       GENERATE(as<std::string>{}, run_length, jpeg_lossless, jpeg_lossless_sv1, jpeg_ls_lossless, jpeg2000_lossless);
   CAPTURE(syntax);
-  require_ramp(decode(compressed(syntax)));
+  require_ramp(decode(compressed_ct_series(syntax)));
 }
 
 TEST_CASE("JPEG extended gives the voxels but for what it loses", "[dicom][codecs]") {
-  require_ramp(decode(compressed(jpeg_extended)), 12);
+  require_ramp(decode(compressed_ct_series(jpeg_extended)), 12);
 }
 
 TEST_CASE("HTJ2K is decoded", "[dicom][codecs]") {
