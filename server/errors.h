@@ -1,7 +1,6 @@
 #pragma once
 
 #include <optional>
-#include <string_view>
 
 #include "gpu_transforms/job_context.h"
 #include "gpu_transforms/volume/error.h"
@@ -11,9 +10,6 @@ namespace voxd {
 /// The fault being handled (call it inside a catch block) as an Error: ours as it is, no memory as resource_exhausted,
 /// anything else as internal.
 Error current_error();
-
-/// gRPC's name of a code: "INVALID_ARGUMENT".
-std::string_view status_name_of(Code code);
 
 /// Why a caller has gone: Error{deadline_exceeded} once its time is over, for which gRPC ends calls as well, else
 /// Error{cancelled}.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "gpu_transforms/volume/status_name.h"
 #include "models/torch_memory.h"
 #include "server/errors.h"
 

@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "gpu_transforms/volume/status_name.h"
 #include "server/errors.h"
 #include "server/logging.h"
 #include "server/printable.h"

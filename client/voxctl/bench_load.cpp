@@ -7,29 +7,12 @@
 #include <optional>
 #include <thread>
 
+#include "gpu_transforms/volume/status_name.h"
+
 namespace voxd::ctl {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-const char* name_of(Code code) {
-  switch (code) {
-    case Code::invalid_argument: return "INVALID_ARGUMENT";
-    case Code::not_found: return "NOT_FOUND";
-    case Code::already_exists: return "ALREADY_EXISTS";
-    case Code::failed_precondition: return "FAILED_PRECONDITION";
-    case Code::permission_denied: return "PERMISSION_DENIED";
-    case Code::resource_exhausted: return "RESOURCE_EXHAUSTED";
-    case Code::out_of_range: return "OUT_OF_RANGE";
-    case Code::unimplemented: return "UNIMPLEMENTED";
-    case Code::unavailable: return "UNAVAILABLE";
-    case Code::deadline_exceeded: return "DEADLINE_EXCEEDED";
-    case Code::cancelled: return "CANCELLED";
-    case Code::data_loss: return "DATA_LOSS";
-    case Code::internal: return "INTERNAL";
-  }
-  return "UNKNOWN";
-}
 
 double ms_between(Clock::time_point from, Clock::time_point to) {
   return std::chrono::duration<double, std::milli>(to - from).count();
@@ -83,8 +66,9 @@ class BenchRun {
 
   void failed(const Error& error) {
     const std::lock_guard lock(mutex_);
-    ++result_.errors[name_of(error.code())];
-    result_.examples.emplace(name_of(error.code()), error.what());
+    const std::string name(status_name_of(error.code()));
+    ++result_.errors[name];
+    result_.examples.emplace(name, error.what());
     result_.seconds = ms_between(start_, Clock::now()) / 1000;
   }
 
