@@ -86,18 +86,20 @@ find_toolkit() {
   dirname "$(dirname "$(realpath "$nvcc")")"
 }
 
-# build PRESET [TARGET...]: configures and builds, by default everything.
+# build PRESET [TARGET...]: configures and builds, by default everything. With $VOXD_UNITY as the option of that name.
 build() {
   local preset=$1
   shift
   if command -v ccache >/dev/null; then
+    # Paths from the build folder, so that what presets have in common is compiled once.
+    export CCACHE_BASEDIR=$root
     export CMAKE_C_COMPILER_LAUNCHER=ccache CMAKE_CXX_COMPILER_LAUNCHER=ccache
   fi
   if [ -x "$deps/cuda/bin/nvcc" ]; then
     export CUDACXX=$deps/cuda/bin/nvcc CUDAToolkit_ROOT=$deps/cuda
   fi
   cd "$root"
-  step "Configure $preset" cmake --preset "$preset"
+  step "Configure $preset" cmake --preset "$preset" ${VOXD_UNITY:+-DVOXD_UNITY="$VOXD_UNITY"}
   step "Build $preset" cmake --build --preset "$preset" ${1:+--target "$@"}
 }
 

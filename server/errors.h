@@ -11,8 +11,8 @@ namespace voxd {
 /// anything else as internal.
 Error current_error();
 
-/// Why a caller has gone: Error{deadline_exceeded} once its time is over, for which gRPC ends calls as well, else
-/// Error{cancelled}.
+/// Why a caller has gone: Error{deadline_exceeded} once its time is over, or so nearly (100 ms) that its own timer may have
+/// ended the call, else Error{cancelled}.
 Error gone_caller(const std::optional<Clock::time_point>& deadline);
 
 }  // namespace voxd

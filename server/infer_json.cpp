@@ -10,7 +10,7 @@
 namespace voxd {
 namespace {
 
-using Json = nlohmann::json;
+using JsonValue = nlohmann::json;
 using inference::InferParameter;
 using Parameters = google::protobuf::Map<std::string, InferParameter>;
 
@@ -18,23 +18,23 @@ constexpr int kMaxDepth = 16;
 constexpr std::size_t kMaxTensors = 64;
 constexpr std::string_view kShared = "shared_memory_";
 
-Json parsed_json(std::string_view text) {
-  const auto check_depth = [](int depth, Json::parse_event_t, Json&) {
+JsonValue parsed_json(std::string_view text) {
+  const auto check_depth = [](int depth, JsonValue::parse_event_t, JsonValue&) {
     if (depth > kMaxDepth) fail(Code::invalid_argument, "request: JSON nested more than ", kMaxDepth, " deep");
     return true;
   };
   try {
-    Json json = Json::parse(text, check_depth);
+    JsonValue json = JsonValue::parse(text, check_depth);
     if (!json.is_object()) fail(Code::invalid_argument, "request: must be a JSON object");
     return json;
-  } catch (const Json::parse_error& error) {
+  } catch (const JsonValue::parse_error& error) {
     fail(Code::invalid_argument, "request: failed to parse the request JSON, at byte ", error.byte);
-  } catch (const Json::exception&) {
+  } catch (const JsonValue::exception&) {
     fail(Code::invalid_argument, "request: failed to parse the request JSON: a number is out of range");
   }
 }
 
-std::string text_at(const Json& object, const char* key, const std::string& where) {
+std::string text_at(const JsonValue& object, const char* key, const std::string& where) {
   const auto found = object.find(key);
   if (found == object.end() || !found->is_string())
     fail(Code::invalid_argument, where, ": '", key, "' is missing or no string");
@@ -42,38 +42,38 @@ std::string text_at(const Json& object, const char* key, const std::string& wher
 }
 
 // Null is as good as nothing.
-const Json* list_at(const Json& object, const char* key, const std::string& where) {
+const JsonValue* list_at(const JsonValue& object, const char* key, const std::string& where) {
   const auto found = object.find(key);
   if (found == object.end() || found->is_null()) return nullptr;
   if (!found->is_array()) fail(Code::invalid_argument, where, ": '", key, "' must be a list");
   return &*found;
 }
 
-std::int64_t whole_number(const Json& value, const std::string& what) {
+std::int64_t whole_number(const JsonValue& value, const std::string& what) {
   if (!value.is_number_integer() || (value.is_number_unsigned() && value.get<std::uint64_t>() > INT64_MAX))
     fail(Code::invalid_argument, what, ": must be a whole number");
   return value.get<std::int64_t>();
 }
 
-bool truth(const Json& value, const std::string& what) {
+bool truth(const JsonValue& value, const std::string& what) {
   if (!value.is_boolean()) fail(Code::invalid_argument, what, ": must be true or false");
   return value.get<bool>();
 }
 
-InferParameter parameter_of(const Json& value, const std::string& what) {
+InferParameter parameter_of(const JsonValue& value, const std::string& what) {
   InferParameter parameter;
   switch (value.type()) {
-    case Json::value_t::boolean: parameter.set_bool_param(value.get<bool>()); break;
-    case Json::value_t::string: parameter.set_string_param(value.get<std::string>()); break;
-    case Json::value_t::number_float: parameter.set_double_param(value.get<double>()); break;
-    case Json::value_t::number_integer: parameter.set_int64_param(value.get<std::int64_t>()); break;
-    case Json::value_t::number_unsigned:
+    case JsonValue::value_t::boolean: parameter.set_bool_param(value.get<bool>()); break;
+    case JsonValue::value_t::string: parameter.set_string_param(value.get<std::string>()); break;
+    case JsonValue::value_t::number_float: parameter.set_double_param(value.get<double>()); break;
+    case JsonValue::value_t::number_integer: parameter.set_int64_param(value.get<std::int64_t>()); break;
+    case JsonValue::value_t::number_unsigned:
       if (value.get<std::uint64_t>() > INT64_MAX)
         parameter.set_uint64_param(value.get<std::uint64_t>());
       else
         parameter.set_int64_param(value.get<std::int64_t>());
       break;
-    case Json::value_t::array: parameter.set_string_param(value.dump()); break;
+    case JsonValue::value_t::array: parameter.set_string_param(value.dump()); break;
     default: fail(Code::invalid_argument, what, ": must be a string, a number, true, false or a list");
   }
   return parameter;
@@ -81,7 +81,7 @@ InferParameter parameter_of(const Json& value, const std::string& what) {
 
 /// Fills `parameters` with what stands under "parameters"; `take(key, value)` says which it has taken itself.
 template <class Take>
-void fill_parameters(const Json& object, const std::string& where, Parameters& parameters, const Take& take) {
+void fill_parameters(const JsonValue& object, const std::string& where, Parameters& parameters, const Take& take) {
   const auto found = object.find("parameters");
   if (found == object.end()) return;
   if (!found->is_object()) fail(Code::invalid_argument, where, ": 'parameters' must be an object");
@@ -92,7 +92,7 @@ void fill_parameters(const Json& object, const std::string& where, Parameters& p
 }
 
 template <class T>
-T element_as(const Json& value, const std::string& where) {
+T element_as(const JsonValue& value, const std::string& where) {
   if constexpr (std::is_floating_point_v<T>) {
     if (!value.is_number() || std::abs(value.get<double>()) > static_cast<double>(std::numeric_limits<T>::max()))
       fail(Code::invalid_argument, where, ": 'data' has an element that is no number of its datatype");
@@ -111,8 +111,8 @@ T element_as(const Json& value, const std::string& where) {
 
 // No deeper than kMaxDepth.
 template <class T>
-void append_elements(const Json& list, const std::string& where, std::vector<T>& elements) {
-  for (const Json& value : list) {
+void append_elements(const JsonValue& list, const std::string& where, std::vector<T>& elements) {
+  for (const JsonValue& value : list) {
     if (value.is_array())
       append_elements(value, where, elements);
     else
@@ -121,7 +121,7 @@ void append_elements(const Json& list, const std::string& where, std::vector<T>&
 }
 
 template <class T>
-ScatteredBytes elements_of(const Json& list, const std::string& where) {
+ScatteredBytes elements_of(const JsonValue& list, const std::string& where) {
   const auto elements = std::make_shared<std::vector<T>>();
   append_elements(list, where, *elements);
   const std::span<const std::byte> bytes = std::as_bytes(std::span(*elements));
@@ -129,7 +129,7 @@ ScatteredBytes elements_of(const Json& list, const std::string& where) {
 }
 
 // A datatype that is not served is refused when the request is held against the model.
-ScatteredBytes tensor_of(const Json& list, const std::string& datatype, const std::string& where) {
+ScatteredBytes tensor_of(const JsonValue& list, const std::string& datatype, const std::string& where) {
   const std::optional<WireType> type = wire_type_of(datatype);
   if (!type) return {};
   switch (*type) {
@@ -151,46 +151,46 @@ ScatteredBytes tensor_of(const Json& list, const std::string& datatype, const st
 
 class InferJsonReader {
  public:
-  explicit InferJsonReader(const Json& json) : json_(json) {}
+  explicit InferJsonReader(const JsonValue& json) : json_(json) {}
 
   InferJson read() {
     if (const auto id = json_.find("id"); id != json_.end()) request().set_id(text_at(json_, "id", "request"));
     fill_parameters(json_, "request", *request().mutable_parameters(),
-                    [this](const std::string& key, const Json& value, const std::string& what) {
+                    [this](const std::string& key, const JsonValue& value, const std::string& what) {
                       if (key != "binary_data_output") return false;
                       read_.binary_by_default = truth(value, what);
                       return true;
                     });
-    const Json* const inputs = list_at(json_, "inputs", "request");
+    const JsonValue* const inputs = list_at(json_, "inputs", "request");
     if (!inputs) fail(Code::invalid_argument, "request: Unable to parse 'inputs': there are none");
-    for (const Json& input : checked(*inputs, "inputs")) read_input(input);
-    if (const Json* const outputs = list_at(json_, "outputs", "request"))
-      for (const Json& output : checked(*outputs, "outputs")) read_output(output);
+    for (const JsonValue& input : checked(*inputs, "inputs")) read_input(input);
+    if (const JsonValue* const outputs = list_at(json_, "outputs", "request"))
+      for (const JsonValue& output : checked(*outputs, "outputs")) read_output(output);
     return std::move(read_);
   }
 
  private:
   inference::ModelInferRequest& request() { return read_.parsed.request; }
 
-  static const Json& checked(const Json& list, const char* what) {
+  static const JsonValue& checked(const JsonValue& list, const char* what) {
     if (list.size() > kMaxTensors)
       fail(Code::invalid_argument, what, ": ", list.size(), " tensors, at most ", kMaxTensors);
-    for (const Json& tensor : list)
+    for (const JsonValue& tensor : list)
       if (!tensor.is_object()) fail(Code::invalid_argument, what, ": must be a list of objects");
     return list;
   }
 
-  void read_input(const Json& json) {
+  void read_input(const JsonValue& json) {
     auto& input = *request().add_inputs();
     input.set_name(text_at(json, "name", "inputs"));
     const std::string where = "input '" + printable(input.name()) + "'";
     input.set_datatype(text_at(json, "datatype", where));
-    const Json* const shape = list_at(json, "shape", where);
+    const JsonValue* const shape = list_at(json, "shape", where);
     if (!shape) fail(Code::invalid_argument, where, ": 'shape' is missing");
-    for (const Json& axis : *shape) input.add_shape(whole_number(axis, where + ": 'shape'"));
+    for (const JsonValue& axis : *shape) input.add_shape(whole_number(axis, where + ": 'shape'"));
     std::optional<std::int64_t> size;
     fill_parameters(json, where, *input.mutable_parameters(),
-                    [&size](const std::string& key, const Json& value, const std::string& what) {
+                    [&size](const std::string& key, const JsonValue& value, const std::string& what) {
                       if (key != "binary_data_size") return false;
                       size = whole_number(value, what);
                       return true;
@@ -198,11 +198,11 @@ class InferJsonReader {
     read_data(json, where, input, size);
   }
 
-  void read_data(const Json& json, const std::string& where,
+  void read_data(const JsonValue& json, const std::string& where,
                  const inference::ModelInferRequest::InferInputTensor& input, const std::optional<std::int64_t>& size) {
     bool is_shared = false;
     for (const auto& parameter : input.parameters()) is_shared |= parameter.first.starts_with(kShared);
-    const Json* const data = list_at(json, "data", where);
+    const JsonValue* const data = list_at(json, "data", where);
     if (is_shared + size.has_value() + (data != nullptr) > 1)
       fail(Code::invalid_argument, where, ": more than one of 'data', 'binary_data_size' and shared memory");
     if (is_shared) return;
@@ -219,18 +219,18 @@ class InferJsonReader {
     read_.binaries.push_back({read_.parsed.raw_inputs.size(), size});
   }
 
-  void read_output(const Json& json) {
+  void read_output(const JsonValue& json) {
     auto& output = *request().add_outputs();
     output.set_name(text_at(json, "name", "outputs"));
     fill_parameters(json, "output '" + printable(output.name()) + "'", *output.mutable_parameters(),
-                    [this, &output](const std::string& key, const Json& value, const std::string& what) {
+                    [this, &output](const std::string& key, const JsonValue& value, const std::string& what) {
                       if (key != "binary_data") return false;
                       read_.binary_output[output.name()] = truth(value, what);
                       return true;
                     });
   }
 
-  const Json& json_;
+  const JsonValue& json_;
   InferJson read_;
 };
 

@@ -9,26 +9,26 @@
 namespace voxd {
 namespace {
 
-using Json = nlohmann::json;
+using JsonValue = nlohmann::json;
 
 constexpr std::size_t kSumLength = 64;
 
-Role role_of(const Json& name, const std::string& where) {
+Role role_of(const JsonValue& name, const std::string& where) {
   if (name == "infer") return Role::infer;
   if (name == "admin") return Role::admin;
   fail(Code::invalid_argument, where, ": ", name.dump(), ", known roles: \"infer\", \"admin\"");
 }
 
-std::set<Role> roles_in(const Json& list, const std::string& where) {
+std::set<Role> roles_in(const JsonValue& list, const std::string& where) {
   if (!list.is_array()) fail(Code::invalid_argument, where, ": expected a list of roles, found ", list.type_name());
   std::set<Role> roles;
-  for (const Json& name : list) roles.insert(role_of(name, where));
+  for (const JsonValue& name : list) roles.insert(role_of(name, where));
   // Who may change models may use them.
   if (roles.contains(Role::admin)) roles.insert(Role::infer);
   return roles;
 }
 
-std::map<std::string, std::set<Role>> names_in(const Json& object, const std::string& where) {
+std::map<std::string, std::set<Role>> names_in(const JsonValue& object, const std::string& where) {
   if (!object.is_object())
     fail(Code::invalid_argument, where, ": expected names with roles, found ", object.type_name());
   std::map<std::string, std::set<Role>> names;
@@ -57,7 +57,7 @@ Role role_for(std::string_view rpc) {
 }
 
 Roles Roles::parse(const std::string& json) {
-  const Json root = Json::parse(json, nullptr, false);
+  const JsonValue root = JsonValue::parse(json, nullptr, false);
   if (root.is_discarded() || !root.is_object()) fail(Code::invalid_argument, "not a JSON object");
   Roles roles;
   for (const auto& [key, value] : root.items()) {

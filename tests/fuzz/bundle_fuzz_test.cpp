@@ -10,7 +10,7 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);
 
-namespace voxd {
+namespace voxd::bundle_fuzz_test {
 namespace {
 
 void run(const std::string& text) {
@@ -59,4 +59,4 @@ TEST_CASE("the fuzz target of the bundle reader holds on its seeds, cut at every
 }
 
 }  // namespace
-}  // namespace voxd
+}  // namespace voxd::bundle_fuzz_test

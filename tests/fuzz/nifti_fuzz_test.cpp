@@ -10,7 +10,7 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);
 
-namespace voxd {
+namespace voxd::nifti_fuzz_test {
 namespace {
 
 using Bytes = std::vector<std::byte>;
@@ -60,4 +60,4 @@ TEST_CASE("the fuzz target holds on its seeds and on damaged copies of them", "[
 }
 
 }  // namespace
-}  // namespace voxd
+}  // namespace voxd::nifti_fuzz_test

@@ -8,6 +8,8 @@
 #include "tests/support/random_volume.h"
 #include "tests/support/reference_labels.h"
 
+namespace activations_test {
+
 using namespace voxd;
 using namespace voxd::test;
 
@@ -148,3 +150,5 @@ TEST_CASE("an activation holds its output, and none is the volume itself", "[act
               3 * 990 * 4);
   REQUIRE(peak_bytes_of(volume, [](const DeviceVolume& v, Workspace& w) { return activations(v, {}, w); }) == 0);
 }
+
+}  // namespace activations_test

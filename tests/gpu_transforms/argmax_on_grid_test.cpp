@@ -7,6 +7,8 @@
 #include "tests/support/random_volume.h"
 #include "tests/support/reference.h"
 
+namespace argmax_on_grid_test {
+
 using namespace voxd;
 using namespace voxd::test;
 
@@ -227,3 +229,5 @@ TEST_CASE("a volume that the trace does not end on is refused as by invert", "[a
   REQUIRE_THROWS_WITH(argmax_on_grid(DeviceVolume(DType::f32, 0, before, w), {}, false, w),
                       Catch::Contains("without channels"));
 }
+
+}  // namespace argmax_on_grid_test

@@ -3,6 +3,8 @@
 #include "tests/support/random_volume.h"
 #include "tests/support/reference.h"
 
+namespace argmax_test {
+
 using namespace voxd;
 using namespace voxd::test;
 
@@ -51,3 +53,5 @@ TEST_CASE("argmax holds its output and nothing else", "[argmax]") {
     REQUIRE(peak_bytes_of(volume, argmax) == 7 * 8 * 9);
   }
 }
+
+}  // namespace argmax_test

@@ -6,6 +6,8 @@
 #include "tests/support/random_volume.h"
 #include "tests/support/reference_labels.h"
 
+namespace as_discrete_test {
+
 using namespace voxd;
 using namespace voxd::test;
 
@@ -206,3 +208,5 @@ TEST_CASE("discrete values hold the result of one step and that of the next", "[
   CHECK(peak({.argmax = false, .to_onehot = {}, .threshold = 0.5, .rounding = false, .dtype = DType::f32}) == 720 * 4);
   CHECK(peak({.argmax = false, .to_onehot = {}, .threshold = {}, .rounding = true, .dtype = DType::f32}) == 720 * 16);
 }
+
+}  // namespace as_discrete_test

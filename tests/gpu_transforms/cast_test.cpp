@@ -6,6 +6,8 @@
 #include "tests/support/random_volume.h"
 #include "tests/support/reference.h"
 
+namespace cast_test {
+
 using namespace voxd;
 using namespace voxd::test;
 
@@ -99,3 +101,5 @@ TEST_CASE("an empty volume has a type as well", "[cast]") {
       [](const DeviceVolume& v, Workspace& w) { return cast_to(v, DType::i16, w); },
       [](const HostVolume& result) { REQUIRE(result.dtype == DType::i16); });
 }
+
+}  // namespace cast_test

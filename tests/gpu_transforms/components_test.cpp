@@ -5,6 +5,8 @@
 #include "tests/support/random_volume.h"
 #include "tests/support/reference.h"
 
+namespace components_test {
+
 using namespace voxd;
 using namespace voxd::test;
 
@@ -249,3 +251,5 @@ TEST_CASE("components hold the output, two bits per voxel, 8 bytes per row and 1
       volume, [](const DeviceVolume& v, Workspace& w) { return keep_largest_connected_component(v, keep({1}), w); });
   REQUIRE(peak <= 30 * 30 * 64 + 30 * 30 * 64 / 4 + 8 * (30 * 30 + 1) + 12 * runs + 1024);
 }
+
+}  // namespace components_test

@@ -3,6 +3,8 @@
 #include "tests/support/random_volume.h"
 #include "tests/support/reference.h"
 
+namespace contour_test {
+
 using namespace voxd;
 using namespace voxd::test;
 
@@ -122,3 +124,5 @@ TEST_CASE("a contour holds its output and a bit per voxel", "[contour]") {
   const HostVolume volume = Random(96).labels(DType::u8, 1, {9, 10, 128}, 1, 0.5);
   REQUIRE(peak_bytes_of(volume, label_to_contour) <= 9 * 10 * 128 + 9 * 10 * 128 / 8 + 4);
 }
+
+}  // namespace contour_test

@@ -3,6 +3,8 @@
 #include "tests/support/random_volume.h"
 #include "tests/support/reference.h"
 
+namespace crop_test {
+
 using namespace voxd;
 using namespace voxd::test;
 
@@ -153,3 +155,5 @@ TEST_CASE("wrong boxes, margins, channels and values are refused by name", "[cro
   REQUIRE_THROWS_WITH(crop(volume, {{-1, 0, 0}, {4, 4, 4}}, NAN, bench.workspace()), Catch::Contains("value"));
   REQUIRE_NOTHROW(crop(volume, {{-1, 0, 0}, {4, 4, 4}}, 255, bench.workspace()));
 }
+
+}  // namespace crop_test

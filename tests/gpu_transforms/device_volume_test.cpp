@@ -8,6 +8,8 @@
 #include "tests/gpu_transforms/streams.h"
 #include "tests/support/catch.h"
 
+namespace device_volume_test {
+
 using namespace voxd;
 using namespace voxd::test;
 
@@ -175,3 +177,5 @@ TEST_CASE("wrapped memory lives as long as a volume that shares it", "[device_vo
   REQUIRE(freed);
   REQUIRE_THROWS_AS(DeviceVolume(DType::u8, 1, geometry_of({1, 1, 1}), nullptr), Error);
 }
+
+}  // namespace device_volume_test

@@ -3,6 +3,8 @@
 #include "tests/support/random_volume.h"
 #include "tests/support/reference_labels.h"
 
+namespace fill_holes_test {
+
 using namespace voxd;
 using namespace voxd::test;
 
@@ -131,3 +133,5 @@ TEST_CASE("filling holes holds the output, a bit per voxel, 8 bytes per row and 
       peak_bytes_of(volume, [](const DeviceVolume& v, Workspace& w) { return fill_holes(v, fill(std::vector{1}), w); });
   REQUIRE(peak <= 30 * 30 * 64 + 30 * 30 * 8 + 8 * (30 * 30 + 1) + 12 * runs + 1024);
 }
+
+}  // namespace fill_holes_test

@@ -6,6 +6,8 @@
 #include "tests/support/random_volume.h"
 #include "tests/support/reference.h"
 
+namespace fused_test {
+
 using namespace voxd;
 using namespace voxd::test;
 
@@ -181,3 +183,5 @@ TEST_CASE("nothing cannot be fused either", "[fused]") {
                                              {{0, 0, 0}, {4, 4, 4}}, 0, {2, 2, 2}, w),
                       Catch::Contains("clip"));
 }
+
+}  // namespace fused_test

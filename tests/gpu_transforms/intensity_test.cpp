@@ -4,6 +4,8 @@
 #include "tests/support/random_volume.h"
 #include "tests/support/reference.h"
 
+namespace intensity_test {
+
 using namespace voxd;
 using namespace voxd::test;
 
@@ -104,3 +106,5 @@ TEST_CASE("an empty volume stays empty", "[intensity]") {
       volume, [](const DeviceVolume& v, Workspace& w) { return normalize_intensity(v, {}, w); },
       [](const HostVolume& result) { REQUIRE(result.count() == 0); });
 }
+
+}  // namespace intensity_test

@@ -5,6 +5,8 @@
 #include "tests/support/random_volume.h"
 #include "tests/support/reference_resample.h"
 
+namespace invert_test {
+
 using namespace voxd;
 using namespace voxd::test;
 
@@ -165,3 +167,5 @@ TEST_CASE("a volume that the trace does not end on is refused with both sizes", 
     REQUIRE(error.code() == Code::failed_precondition);
   }
 }
+
+}  // namespace invert_test

@@ -8,6 +8,8 @@
 #include "gpu_transforms/volume/error.h"
 #include "tests/support/catch.h"
 
+namespace job_context_test {
+
 using namespace voxd;
 
 namespace {
@@ -73,3 +75,5 @@ TEST_CASE("every stage has a name of its own", "[job_context]") {
   for (int stage = 0; stage < kStages; ++stage) names.emplace(name_of(static_cast<Stage>(stage)));
   REQUIRE(names == std::set<std::string>{"decode", "queue", "pre", "network", "post", "encode"});
 }
+
+}  // namespace job_context_test

@@ -7,6 +7,8 @@
 #include "tests/support/random_volume.h"
 #include "tests/support/reference.h"
 
+namespace label_boundary_test {
+
 using namespace voxd;
 using namespace voxd::test;
 
@@ -94,3 +96,5 @@ TEST_CASE("boundaries and components of what is no label map are refused", "[lab
   const DeviceVolume two = upload(Random(513).labels(DType::u8, 2, {3, 4, 5}, 1, 0.5), w);
   CHECK_THROWS_WITH(count_components(two, w), Catch::Contains("2 channels, must be 1"));
 }
+
+}  // namespace label_boundary_test

@@ -5,6 +5,8 @@
 #include "gpu_transforms/labels.h"
 #include "tests/support/window_samples.h"
 
+namespace label_windows_test {
+
 using namespace voxd;
 using namespace voxd::test;
 
@@ -139,3 +141,5 @@ TEST_CASE("105 classes labelled block by block are those of the whole volume", "
   const auto a = blocks.as<std::uint8_t>(), b = whole.as<std::uint8_t>();
   CHECK(std::equal(a.begin(), a.end(), b.begin(), b.end()));
 }
+
+}  // namespace label_windows_test

@@ -5,6 +5,8 @@
 #include "gpu_transforms/windows.h"
 #include "tests/support/large_volume.h"
 
+namespace large_grids_test {
+
 using namespace voxd;
 using namespace voxd::test;
 
@@ -169,3 +171,5 @@ TEST_CASE("windows are gathered from and added to voxels beyond 2^31", "[large]"
     REQUIRE(sum.data<float>()[sum.count() - z] == 7);
   }
 }
+
+}  // namespace large_grids_test

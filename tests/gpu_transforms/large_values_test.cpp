@@ -3,6 +3,8 @@
 #include "gpu_transforms/remap.h"
 #include "tests/support/large_volume.h"
 
+namespace large_values_test {
+
 using namespace voxd;
 using namespace voxd::test;
 
@@ -125,3 +127,5 @@ TEST_CASE("percentiles count values beyond 2^31", "[large]") {
   job.finish();
   CHECK(result.data<float>()[volume.count() - 1] == Approx(((kSeen - 1) * 7 % kSeen) / 100.0));
 }
+
+}  // namespace large_values_test

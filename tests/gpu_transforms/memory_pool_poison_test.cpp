@@ -7,6 +7,8 @@
 #include <sanitizer/asan_interface.h>
 #endif
 
+namespace memory_pool_poison_test {
+
 using namespace voxd;
 
 TEST_CASE("with poison, fresh and recycled memory holds NaN", "[memory_pool][poison]") {
@@ -51,3 +53,5 @@ TEST_CASE("AddressSanitizer knows where a recycled block ends", "[memory_pool][p
   }
 }
 #endif
+
+}  // namespace memory_pool_poison_test

@@ -9,6 +9,8 @@
 #include "gpu_transforms/volume/error.h"
 #include "tests/support/catch.h"
 
+namespace memory_pool_test {
+
 using namespace voxd;
 
 namespace {
@@ -256,3 +258,5 @@ TEST_CASE("a pool needs an allocator and a limit that makes sense", "[memory_poo
 TEST_CASE("without a CUDA device its allocator is refused", "[memory_pool]") {
   if (cuda_device_count() == 0) REQUIRE(error_of([] { cuda_async_allocator(); }).code() == Code::failed_precondition);
 }
+
+}  // namespace memory_pool_test

@@ -8,6 +8,8 @@
 #include "gpu_transforms/memory_pool.h"
 #include "tests/support/catch.h"
 
+namespace memory_pool_threads_test {
+
 using namespace voxd;
 
 TEST_CASE("threads never share a block, and all of them come back", "[memory_pool][threads]") {
@@ -57,3 +59,5 @@ TEST_CASE("threads never share a block, and all of them come back", "[memory_poo
   for (const std::exception_ptr& failure : failures) REQUIRE(failure == nullptr);
   REQUIRE(pool.statistics().bytes_in_use == 0);
 }
+
+}  // namespace memory_pool_threads_test

@@ -3,6 +3,8 @@
 #include "tests/support/random_volume.h"
 #include "tests/support/reference.h"
 
+namespace normalize_test {
+
 using namespace voxd;
 using namespace voxd::test;
 
@@ -125,3 +127,5 @@ TEST_CASE("a number of subtrahends that fits no channel is refused by name", "[n
                           bench.workspace()),
       Catch::Contains("divisor: 3 values"));
 }
+
+}  // namespace normalize_test

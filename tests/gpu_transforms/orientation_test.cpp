@@ -3,6 +3,8 @@
 #include "tests/support/random_volume.h"
 #include "tests/support/reference.h"
 
+namespace orientation_test {
+
 using namespace voxd;
 using namespace voxd::test;
 
@@ -87,3 +89,5 @@ TEST_CASE("a grid without a third dimension has no orientation", "[orientation]"
   flat[2] = {0, 0, 0, 0};
   REQUIRE_THROWS_AS(axcodes_of(flat), Error);
 }
+
+}  // namespace orientation_test

@@ -8,6 +8,8 @@
 
 #include "tests/support/catch.h"
 
+namespace own_threads_test {
+
 using namespace voxd;
 
 TEST_CASE("every task runs exactly once and its effect is seen by the caller", "[own_threads]") {
@@ -60,3 +62,5 @@ TEST_CASE("several callers at once each get their own tasks done", "[own_threads
   for (const std::vector<int>& mine : runs)
     for (const int count : mine) REQUIRE(count == 10);
 }
+
+}  // namespace own_threads_test

@@ -5,6 +5,8 @@
 #include "tests/support/random_volume.h"
 #include "tests/support/reference_pad.h"
 
+namespace pad_test {
+
 using namespace voxd;
 using namespace voxd::test;
 
@@ -209,3 +211,5 @@ TEST_CASE("sizes, borders and modes that are none are refused by name", "[pad]")
   for (const char* mode : {"mean", "median", "linear_ramp", "empty"}) REQUIRE(code_of(mode) == Code::unimplemented);
   REQUIRE(code_of("zeros") == Code::invalid_argument);
 }
+
+}  // namespace pad_test

@@ -4,6 +4,8 @@
 
 #include "tests/support/backends.h"
 
+namespace parallel_test {
+
 using namespace voxd;
 using voxd::test::Bench;
 using voxd::test::on_every_cpu_backend;
@@ -167,3 +169,5 @@ TEST_CASE("nothing is enqueued for nothing", "[parallel]") {
     bench.stream().synchronize();
   });
 }
+
+}  // namespace parallel_test

@@ -5,6 +5,8 @@
 #include "tests/support/random_volume.h"
 #include "tests/support/reference.h"
 
+namespace percentiles_test {
+
 using namespace voxd;
 using namespace voxd::test;
 
@@ -176,3 +178,5 @@ TEST_CASE("percentile scaling holds its output and the search", "[percentiles]")
     REQUIRE(peak <= 40 * 41 * 42 * 4 + 68000);
   }
 }
+
+}  // namespace percentiles_test

@@ -7,6 +7,8 @@
 #include "tests/support/random_volume.h"
 #include "tests/support/reference.h"
 
+namespace remap_test {
+
 using namespace voxd;
 using namespace voxd::test;
 
@@ -104,3 +106,5 @@ TEST_CASE("the channels from one on are the volume's own", "[remap]") {
                                volume.as<std::int16_t>().subspan(static_cast<std::size_t>(first) * 120)));
   }
 }
+
+}  // namespace remap_test

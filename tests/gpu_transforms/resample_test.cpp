@@ -6,6 +6,8 @@
 #include "tests/support/random_volume.h"
 #include "tests/support/reference_resample.h"
 
+namespace resample_test {
+
 using namespace voxd;
 using namespace voxd::test;
 
@@ -215,3 +217,5 @@ TEST_CASE("ways of resampling go by MONAI's names", "[resample]") {
   REQUIRE_THROWS_WITH(grid_mode_of("bicubic"), Catch::Contains("bicubic"));
   REQUIRE_THROWS_WITH(outside_of("wrap"), Catch::Contains("wrap"));
 }
+
+}  // namespace resample_test

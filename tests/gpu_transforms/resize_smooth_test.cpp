@@ -5,6 +5,8 @@
 #include "tests/support/random_volume.h"
 #include "tests/support/reference.h"
 
+namespace resize_smooth_test {
+
 using namespace voxd;
 using namespace voxd::test;
 
@@ -153,3 +155,5 @@ TEST_CASE("a standard deviation that is none is refused", "[resize]") {
     REQUIRE_THROWS_WITH(resize(volume, smoothing_to({3, 3, 3}, Interpolation::area, sigma), w),
                         Catch::Contains("anti_aliasing_sigma"));
 }
+
+}  // namespace resize_smooth_test

@@ -3,6 +3,8 @@
 #include "tests/support/random_volume.h"
 #include "tests/support/reference.h"
 
+namespace resize_test {
+
 using namespace voxd;
 using namespace voxd::test;
 
@@ -216,3 +218,5 @@ TEST_CASE("interpolations go by MONAI's names", "[resize]") {
     REQUIRE(interpolation_of(std::string(name_of(mode))) == mode);
   REQUIRE_THROWS_WITH(interpolation_of("bicubic"), Catch::Contains("bicubic"));
 }
+
+}  // namespace resize_test

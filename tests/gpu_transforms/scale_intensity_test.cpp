@@ -6,6 +6,8 @@
 #include "tests/support/random_volume.h"
 #include "tests/support/reference.h"
 
+namespace scale_intensity_test {
+
 using namespace voxd;
 using namespace voxd::test;
 
@@ -122,3 +124,5 @@ TEST_CASE("scaling holds its output and 8 bytes per 4096 voxels", "[scale]") {
       peak_bytes_of(volume, [](const DeviceVolume& v, Workspace& w) { return scale_intensity(v, {}, w); });
   REQUIRE(peak <= 2 * 65536 * 4 + 2 * 16 * 8 + 64);
 }
+
+}  // namespace scale_intensity_test

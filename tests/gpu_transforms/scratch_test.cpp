@@ -8,6 +8,8 @@
 #include "tests/support/backends.h"
 #include "tests/support/catch.h"
 
+namespace scratch_test {
+
 using namespace voxd;
 using namespace voxd::test;
 
@@ -142,3 +144,5 @@ TEST_CASE("scratch memory that does not fit 63 bits is refused", "[scratch]") {
   const Geometry from{huge, identity_affine()};
   REQUIRE_THROWS_AS(resample_scratch_bytes(DType::f32, 1, from, from), Error);
 }
+
+}  // namespace scratch_test

@@ -6,6 +6,8 @@
 #include "tests/support/random_volume.h"
 #include "tests/support/reference_labels.h"
 
+namespace small_objects_test {
+
 using namespace voxd;
 using namespace voxd::test;
 
@@ -170,3 +172,5 @@ TEST_CASE("removing objects holds the output, a bit per voxel, 8 bytes per row a
       volume, [](const DeviceVolume& v, Workspace& w) { return remove_small_objects(v, smaller_than(3), w); });
   REQUIRE(peak <= 2 * 900 * (64 + 8 + 8) + 12 * runs + 1024);
 }
+
+}  // namespace small_objects_test

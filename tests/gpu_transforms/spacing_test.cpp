@@ -4,6 +4,8 @@
 #include "tests/support/random_volume.h"
 #include "tests/support/reference_resample.h"
 
+namespace spacing_test {
+
 using namespace voxd;
 using namespace voxd::test;
 
@@ -216,3 +218,5 @@ TEST_CASE("spacing refuses what makes no grid, naming the number", "[spacing]") 
   CHECK_THAT(refusal({{20, 20, 0}, identity_affine()}, to({1})), Catch::Contains("20x20x0"));
   CHECK_THAT(refusal(straight({20, 20, 20}, {1, 1, 0}), to({1})), Catch::Contains("affine"));
 }
+
+}  // namespace spacing_test

@@ -10,6 +10,8 @@
 #include "tests/gpu_transforms/streams.h"
 #include "tests/support/catch.h"
 
+namespace stream_pool_test {
+
 using namespace voxd;
 using namespace voxd::test;
 
@@ -108,3 +110,5 @@ TEST_CASE("no two holders have a stream at the same time", "[stream_pool][thread
 TEST_CASE("a pool without streams is refused", "[stream_pool]") {
   REQUIRE_THROWS_WITH(StreamPool(0, [] { return make_cpu_stream(); }), Catch::Contains("streams: 0"));
 }
+
+}  // namespace stream_pool_test

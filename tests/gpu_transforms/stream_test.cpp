@@ -10,6 +10,8 @@
 #include "tests/gpu_transforms/streams.h"
 #include "tests/support/catch.h"
 
+namespace stream_test {
+
 using namespace voxd;
 using namespace voxd::test;
 
@@ -234,3 +236,5 @@ TEST_CASE("backends have different names", "[stream]") {
   REQUIRE(name_of(Backend::own_threads) == "own_threads");
   REQUIRE(name_of(Backend::cuda) == "cuda");
 }
+
+}  // namespace stream_test

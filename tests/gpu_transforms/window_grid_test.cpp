@@ -2,6 +2,8 @@
 
 #include "tests/support/window_samples.h"
 
+namespace window_grid_test {
+
 using namespace voxd;
 using namespace voxd::test;
 using Catch::Matchers::Contains;
@@ -105,3 +107,5 @@ TEST_CASE("importance maps are the plain product of three normal distributions, 
     });
   }
 }
+
+}  // namespace window_grid_test

@@ -4,6 +4,8 @@
 
 #include "tests/support/window_samples.h"
 
+namespace windows_test {
+
 using namespace voxd;
 using namespace voxd::test;
 using Catch::Matchers::Contains;
@@ -133,3 +135,5 @@ TEST_CASE("windows take no more memory than they say", "[windows][memory]") {
   const std::int64_t lines = 5 * (30 + 16) * 20 * 4, block = 10 * 16 * 20 * 4;
   CHECK(blocks <= batch + weights + 2 * lines + 2 * block + volume / 4);
 }
+
+}  // namespace windows_test

@@ -3,6 +3,8 @@
 #include "gpu_transforms/volume/error.h"
 #include "tests/support/catch.h"
 
+namespace workspace_test {
+
 using namespace voxd;
 
 namespace {
@@ -89,3 +91,5 @@ TEST_CASE("on a deferred stream the budget is free at once, the pool's block whe
 TEST_CASE_METHOD(Fixture, "a negative budget is refused", "[workspace]") {
   REQUIRE_THROWS_WITH(Workspace(*stream, pool, -5), Catch::Contains("memory budget: -5"));
 }
+
+}  // namespace workspace_test

@@ -8,6 +8,8 @@
 #include "tests/models/fixtures.h"
 #include "tests/support/catch.h"
 
+namespace brain_extraction_test {
+
 using namespace voxd;
 using namespace voxd::test;
 
@@ -55,3 +57,5 @@ TEST_CASE("the trained network finds the brain of a real head", "[brain]") {
   CHECK(ml == Approx(1968).epsilon(0.005));
   CHECK(pipeline->description().labels.at(1) == "brain");
 }
+
+}  // namespace brain_extraction_test

@@ -3,6 +3,8 @@
 #include "tests/models/fixtures.h"
 #include "tests/support/catch.h"
 
+namespace bundle_file_test {
+
 using namespace voxd;
 using namespace voxd::test;
 using Catch::Matchers::Contains;
@@ -93,3 +95,5 @@ TEST_CASE("single files serve without a repository, or beside names of one", "[b
              }),
              Contains("there is no file '") && Contains("none.ts'"));
 }
+
+}  // namespace bundle_file_test

@@ -3,6 +3,8 @@
 #include "tests/models/bundle_folder.h"
 #include "tests/support/catch.h"
 
+namespace bundle_test {
+
 using namespace voxd;
 using namespace voxd::test;
 using Catch::Matchers::Contains;
@@ -219,3 +221,5 @@ TEST_CASE("a numbered version is called by the name of the folder above", "[bund
   CHECK(read_bundle(folder.folder.path() / "model" / "3", false).description.name == "model");
   CHECK(read_bundle(folder.folder.path() / "model" / "3" / "", false).description.name == "model");
 }
+
+}  // namespace bundle_test

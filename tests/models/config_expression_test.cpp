@@ -5,6 +5,8 @@
 #include "tests/models/fixtures.h"
 #include "tests/support/catch.h"
 
+namespace config_expression_test {
+
 using namespace voxd;
 using namespace voxd::test;
 using Catch::Matchers::Contains;
@@ -139,3 +141,5 @@ TEST_CASE("an expression cut short or changed at any byte is evaluated or refuse
     }
   }
 }
+
+}  // namespace config_expression_test

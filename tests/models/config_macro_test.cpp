@@ -4,6 +4,8 @@
 #include "tests/models/fixtures.h"
 #include "tests/support/catch.h"
 
+namespace config_macro_test {
+
 using namespace voxd;
 using namespace voxd::test;
 using Catch::Matchers::Contains;
@@ -115,3 +117,5 @@ TEST_CASE("macros cannot make a config of any size or depth", "[config][macro]")
     CHECK_THAT(message_of([&] { config.resolve("f69.json"); }), Contains("more than 64 other files are named"));
   }
 }
+
+}  // namespace config_macro_test

@@ -5,6 +5,8 @@
 #include "tests/models/fixtures.h"
 #include "tests/support/catch.h"
 
+namespace config_test {
+
 using namespace voxd;
 using namespace voxd::test;
 using Catch::Matchers::Contains;
@@ -207,3 +209,5 @@ TEST_CASE("messages are plain ASCII whatever the file holds", "[config]") {
   for (const char c : message_of([&] { config.resolve("c"); })) CHECK((c >= ' ' && c <= '~'));
   CHECK(resolved(config, "b") == joined('\'', std::string(4, '?'), '\''));
 }
+
+}  // namespace config_test

@@ -10,6 +10,8 @@
 #include "tests/support/random_volume.h"
 #include "tests/support/reference.h"
 
+namespace fuse_test {
+
 using namespace voxd;
 using namespace voxd::test;
 
@@ -204,3 +206,5 @@ TEST_CASE("an image without foreground is refused by the fused crop in the same 
           "the image has no voxel > 0 after ScaleIntensityRanged: nothing to segment");
   }
 }
+
+}  // namespace fuse_test

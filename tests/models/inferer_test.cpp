@@ -7,6 +7,8 @@
 #include "tests/models/bundle_folder.h"
 #include "tests/support/catch.h"
 
+namespace inferer_test {
+
 using namespace voxd;
 using namespace voxd::test;
 using Catch::Matchers::Contains;
@@ -256,3 +258,5 @@ TEST_CASE("a network is warmed up on windows where their size is known", "[infer
   CHECK(warm_up_size(R"({"_target_": "SlidingWindowInferer", "roi_size": [12, -1, 12]})", "") == Int3{64, 64, 64});
   CHECK(inferer_of(windows)->batch() == 4);
 }
+
+}  // namespace inferer_test

@@ -7,6 +7,8 @@
 #include "tests/models/bundle_folder.h"
 #include "tests/support/catch.h"
 
+namespace network_probe_test {
+
 using namespace voxd;
 using namespace voxd::test;
 using namespace std::chrono_literals;
@@ -105,3 +107,5 @@ TEST_CASE("a child's end is told apart: by itself, by a signal, by its time bein
   CHECK(run_child("/bin/sh", {"-c", "yes | head -c 100000"}, kLong).output.size() == 4096);
   CHECK(code_of([&] { run_child("/nonexistent", {}, kLong); }) == "another");
 }
+
+}  // namespace network_probe_test

@@ -7,6 +7,7 @@
 
 #include "tests/support/catch.h"
 
+namespace openmp_test {
 namespace {
 
 std::string output_of(const std::string& command) {
@@ -27,3 +28,5 @@ TEST_CASE("a program starts over with sleeping OpenMP threads and the same argum
 TEST_CASE("an OpenMP policy that the user has set is left alone", "[openmp]") {
   CHECK(output_of("OMP_WAIT_POLICY=ACTIVE " OPENMP_PROBE " first") == "ACTIVE 2 first\n");
 }
+
+}  // namespace openmp_test

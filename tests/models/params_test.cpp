@@ -4,6 +4,8 @@
 #include "tests/models/fixtures.h"
 #include "tests/support/catch.h"
 
+namespace params_test {
+
 using namespace voxd;
 using namespace voxd::test;
 using Catch::Matchers::Contains;
@@ -170,3 +172,5 @@ TEST_CASE("parameters that MONAI would refuse, or voxd does not support, are ref
              Contains("subtrahend: several values need channel_wise"));
   CHECK_THAT(refusal(LabelToContourParams{}, R"({"kernel_type": "Sobel"})"), Contains("kernel_type: 'Sobel'"));
 }
+
+}  // namespace params_test

@@ -6,6 +6,8 @@
 #include "tests/models/bundle_folder.h"
 #include "tests/support/catch.h"
 
+namespace pipeline_test {
+
 using namespace voxd;
 using namespace voxd::test;
 using Catch::Matchers::Contains;
@@ -324,3 +326,5 @@ TEST_CASE("a chain that makes a contour of its own keeps it", "[pipeline]") {
   CHECK_FALSE(result.contour);
   CHECK(result.at("contour").dtype == DType::u8);
 }
+
+}  // namespace pipeline_test

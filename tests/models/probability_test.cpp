@@ -6,6 +6,8 @@
 #include "tests/support/catch.h"
 #include "tests/support/random_volume.h"
 
+namespace probability_test {
+
 using namespace voxd;
 using namespace voxd::test;
 using Catch::Matchers::Contains;
@@ -113,3 +115,5 @@ TEST_CASE("probabilities can be a tensor of serving.json", "[probability]") {
   CHECK_THAT(message_of([&] { read_bundle(without.path, false); }),
              Contains("there is no 'probabilities', only 'pred'"));
 }
+
+}  // namespace probability_test

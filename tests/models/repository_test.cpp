@@ -5,6 +5,8 @@
 #include "tests/models/bundle_folder.h"
 #include "tests/support/catch.h"
 
+namespace repository_test {
+
 using namespace voxd;
 using namespace voxd::test;
 using Catch::Matchers::Contains;
@@ -232,3 +234,5 @@ TEST_CASE("many threads load, unload and ask at once, and find whole models only
   repository.load("a");
   CHECK(repository.ready());
 }
+
+}  // namespace repository_test

@@ -7,6 +7,8 @@
 #include "tests/models/fixtures.h"
 #include "tests/support/catch.h"
 
+namespace torch_network_test {
+
 using namespace voxd;
 using namespace voxd::test;
 using Catch::Matchers::Contains;
@@ -151,3 +153,5 @@ TEST_CASE("in a build or on a machine without CUDA a network on a device is refu
   const std::string code = code_of([&] { load_torchscript(network_file, {1, {16, 16, 16}, 0}); });
   CHECK(code != "none");
 }
+
+}  // namespace torch_network_test

@@ -7,6 +7,8 @@
 #include "tests/support/catch.h"
 #include "tests/support/random_volume.h"
 
+namespace zoo_chain_test {
+
 using namespace voxd;
 using namespace voxd::test;
 
@@ -91,3 +93,5 @@ TEST_CASE("the chains of the zoo give the same voxels fused and as they are writ
     CHECK(fused.measured <= written.measured);
   }
 }
+
+}  // namespace zoo_chain_test

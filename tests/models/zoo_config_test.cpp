@@ -7,6 +7,8 @@
 #include "tests/models/zoo.h"
 #include "tests/support/catch.h"
 
+namespace zoo_config_test {
+
 using namespace voxd;
 using namespace voxd::test;
 using Catch::Matchers::Contains;
@@ -93,3 +95,5 @@ TEST_CASE("values behind expressions of real bundles are the ones that MONAI com
              Catch::StartsWith("[@preprocessing::transforms::0, @preprocessing::transforms::2, "));
   CHECK(nodule.resolve("preprocessing::transforms").as<ConfigList>()->size() == 5);
 }
+
+}  // namespace zoo_config_test

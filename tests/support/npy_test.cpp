@@ -6,7 +6,7 @@
 
 #include "tests/support/catch.h"
 
-namespace voxd::test {
+namespace voxd::test::npy_test {
 namespace {
 
 /// A file name of its own in the system's folder for temporary files; the file goes when this does.
@@ -67,4 +67,4 @@ TEST_CASE("a .npy file that is cut short, or is none, is refused", "[support][np
 }
 
 }  // namespace
-}  // namespace voxd::test
+}  // namespace voxd::test::npy_test

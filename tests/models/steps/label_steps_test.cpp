@@ -7,6 +7,8 @@
 #include "tests/support/catch.h"
 #include "tests/support/random_volume.h"
 
+namespace label_steps_test {
+
 using namespace voxd;
 using namespace voxd::test;
 using Catch::Matchers::Contains;
@@ -243,3 +245,5 @@ TEST_CASE("what label steps do not take is refused with its path", "[steps]") {
   CHECK_THAT(refused("RemoveSmallObjectsd", R"("size": 3)"), Contains("t.size"));
   CHECK_THAT(refused("FillHolesd", R"("connectivity": 1.5)"), Contains("t.connectivity: expected a whole number"));
 }
+
+}  // namespace label_steps_test

@@ -6,6 +6,8 @@
 #include "tests/support/catch.h"
 #include "tests/support/random_volume.h"
 
+namespace lambda_steps_test {
+
 using namespace voxd;
 using namespace voxd::test;
 using Catch::Matchers::Contains;
@@ -80,3 +82,5 @@ TEST_CASE("a channel that there is not is refused when the chain runs", "[steps]
   CHECK_THAT(message_of([&] { result_of(regions, two); }), Contains("channel 2 of 2"));
   CHECK(result_of("lambda x: x[1:]", two).channels == 1);
 }
+
+}  // namespace lambda_steps_test

@@ -3,6 +3,8 @@
 #include "tests/support/catch.h"
 #include "tests/support/random_volume.h"
 
+namespace pad_step_test {
+
 using namespace voxd;
 using namespace voxd::test;
 using Catch::Matchers::Contains;
@@ -100,3 +102,5 @@ TEST_CASE("what a pad does not take is refused with its path", "[steps]") {
           R"({"_target_": "SpatialPadd", "keys": ["image", "label"], "spatial_size": 9, "mode": ["constant", "edge"], "value": 7})"),
       Contains("t.value: is for the mode 'constant' only"));
 }
+
+}  // namespace pad_step_test

@@ -3,6 +3,8 @@
 #include "tests/models/steps/chain.h"
 #include "tests/support/catch.h"
 
+namespace step_test {
+
 using namespace voxd;
 using namespace voxd::test;
 using Catch::Matchers::Contains;
@@ -209,3 +211,5 @@ TEST_CASE("a memory plan knows the most that was in use at once", "[steps]") {
   CHECK(plan.peak_bytes() == 150);
   CHECK_THROWS_AS(PlannedVolume(DType::f32, 1 << 30, {1 << 30, 1 << 30, 1 << 30}, plan), Error);
 }
+
+}  // namespace step_test

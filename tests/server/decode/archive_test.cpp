@@ -9,7 +9,7 @@
 
 #include "tests/support/catch.h"
 
-namespace voxd {
+namespace voxd::archive_test {
 namespace {
 
 using Bytes = std::vector<std::byte>;
@@ -88,4 +88,4 @@ TEST_CASE("an archive cut or damaged at any byte is refused or unpacked, and not
 }
 
 }  // namespace
-}  // namespace voxd
+}  // namespace voxd::archive_test

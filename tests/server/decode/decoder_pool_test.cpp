@@ -18,7 +18,7 @@
 #include "tests/support/dicom_builder.h"
 #include "tests/support/dicom_compressed.h"
 
-namespace voxd {
+namespace voxd::decoder_pool_test {
 namespace {
 
 using namespace test;
@@ -238,4 +238,4 @@ TEST_CASE("a program that is none, or does not confine itself, is told of", "[di
 }
 
 }  // namespace
-}  // namespace voxd
+}  // namespace voxd::decoder_pool_test

@@ -7,7 +7,7 @@
 #include "tests/support/dicom_builder.h"
 #include "tests/support/dicom_compressed.h"
 
-namespace voxd {
+namespace voxd::dicom_codecs_test {
 namespace {
 
 using namespace test;
@@ -174,4 +174,4 @@ TEST_CASE("a stream that is cut at any byte, or damaged at any, is refused or de
 }
 
 }  // namespace
-}  // namespace voxd
+}  // namespace voxd::dicom_codecs_test

@@ -6,7 +6,7 @@
 
 #include "tests/server/decode/dicom_cases.h"
 
-namespace voxd {
+namespace voxd::dicom_geometry_cases_test {
 namespace {
 
 using namespace test;
@@ -112,4 +112,4 @@ TEST_CASE("case 15: a multi-frame file's frames are placed by their own groups",
 }
 
 }  // namespace
-}  // namespace voxd
+}  // namespace voxd::dicom_geometry_cases_test

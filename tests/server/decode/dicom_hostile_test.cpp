@@ -8,7 +8,7 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);
 
-namespace voxd {
+namespace voxd::dicom_hostile_test {
 namespace {
 
 using namespace test;
@@ -85,4 +85,4 @@ TEST_CASE("an element that claims four gigabytes costs none", "[dicom][hostile]"
 }
 
 }  // namespace
-}  // namespace voxd
+}  // namespace voxd::dicom_hostile_test

@@ -6,7 +6,7 @@
 
 #include "tests/server/decode/dicom_cases.h"
 
-namespace voxd {
+namespace voxd::dicom_selection_cases_test {
 namespace {
 
 using namespace test;
@@ -126,4 +126,4 @@ TEST_CASE("images of several sizes and spacings are refused", "[dicom]") {
 }
 
 }  // namespace
-}  // namespace voxd
+}  // namespace voxd::dicom_selection_cases_test

@@ -6,7 +6,7 @@
 
 #include "tests/server/decode/dicom_cases.h"
 
-namespace voxd {
+namespace voxd::dicom_value_cases_test {
 namespace {
 
 using namespace test;
@@ -155,4 +155,4 @@ TEST_CASE("case 20: colours, other objects, other units and other syntaxes are r
 }
 
 }  // namespace
-}  // namespace voxd
+}  // namespace voxd::dicom_value_cases_test

@@ -8,7 +8,7 @@
 #include "tests/support/catch.h"
 #include "tests/support/nifti_builder.h"
 
-namespace voxd {
+namespace voxd::nifti_hostile_test {
 namespace {
 
 using test::gzip_bytes;
@@ -245,4 +245,4 @@ TEST_CASE("random damage is refused or decoded, never worse", "[decode][nifti][h
 }
 
 }  // namespace
-}  // namespace voxd
+}  // namespace voxd::nifti_hostile_test

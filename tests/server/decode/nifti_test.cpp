@@ -11,7 +11,7 @@
 #include "tests/support/nifti_builder.h"
 #include "tests/support/npy.h"
 
-namespace voxd {
+namespace voxd::nifti_test {
 namespace {
 
 using test::gzip_bytes;
@@ -277,4 +277,4 @@ TEST_CASE("an image of no known format is refused with the formats that are", "[
 }
 
 }  // namespace
-}  // namespace voxd
+}  // namespace voxd::nifti_test

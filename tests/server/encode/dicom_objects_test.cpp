@@ -14,7 +14,7 @@
 #include "tests/support/dicom_builder.h"
 #include "tests/support/dicom_object_reader.h"
 
-namespace voxd {
+namespace voxd::dicom_objects_test {
 namespace {
 
 using namespace test;
@@ -259,4 +259,4 @@ TEST_CASE("a label's name finds its code, and its side", "[dicom]") {
 }
 
 }  // namespace
-}  // namespace voxd
+}  // namespace voxd::dicom_objects_test

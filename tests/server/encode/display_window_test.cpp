@@ -5,7 +5,7 @@
 
 #include "tests/support/catch.h"
 
-namespace voxd {
+namespace voxd::display_window_test {
 namespace {
 
 constexpr Int3 size{40, 40, 40};
@@ -56,4 +56,4 @@ TEST_CASE("a flat image has a window that is not empty", "[encode][window]") {
 }
 
 }  // namespace
-}  // namespace voxd
+}  // namespace voxd::display_window_test

@@ -4,7 +4,7 @@
 
 #include "tests/support/catch.h"
 
-namespace voxd {
+namespace voxd::label_map_test {
 namespace {
 
 template <class T>
@@ -41,4 +41,4 @@ TEST_CASE("what is near to no label is refused with the value", "[encode]") {
 }
 
 }  // namespace
-}  // namespace voxd
+}  // namespace voxd::label_map_test

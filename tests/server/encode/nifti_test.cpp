@@ -11,7 +11,7 @@
 #include "tests/support/catch.h"
 #include "tests/support/nifti_builder.h"
 
-namespace voxd {
+namespace voxd::nifti_encode_test {
 namespace {
 
 using test::gunzip_bytes;
@@ -175,4 +175,4 @@ TEST_CASE("the same label map gives the same file", "[encode][nifti]") {
 }
 
 }  // namespace
-}  // namespace voxd
+}  // namespace voxd::nifti_encode_test

@@ -4,7 +4,7 @@
 #include "tests/support/catch.h"
 #include "tests/support/png_reader.h"
 
-namespace voxd {
+namespace voxd::picture_test {
 namespace {
 
 int drawn(const Picture& picture, Rgb colour) {
@@ -61,4 +61,4 @@ TEST_CASE("a picture without pixels is refused", "[encode][picture]") {
 }
 
 }  // namespace
-}  // namespace voxd
+}  // namespace voxd::picture_test

@@ -5,7 +5,7 @@
 
 #include "tests/support/catch.h"
 
-namespace voxd {
+namespace voxd::plane_test {
 namespace {
 
 TEST_CASE("voxel axes are named after the anatomical axes they run closest to", "[encode][plane]") {
@@ -59,4 +59,4 @@ TEST_CASE("a pixel between labels takes the one with most weight", "[encode][pla
 }
 
 }  // namespace
-}  // namespace voxd
+}  // namespace voxd::plane_test

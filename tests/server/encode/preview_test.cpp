@@ -9,7 +9,7 @@
 #include "tests/support/catch.h"
 #include "tests/support/png_reader.h"
 
-namespace voxd {
+namespace voxd::preview_test {
 namespace {
 
 using test::read_png;
@@ -205,4 +205,4 @@ TEST_CASE("a mask on another grid is refused", "[encode][preview]") {
 }
 
 }  // namespace
-}  // namespace voxd
+}  // namespace voxd::preview_test

@@ -8,7 +8,7 @@
 
 #include "tests/support/catch.h"
 
-namespace voxd {
+namespace voxd::report_test {
 namespace {
 
 const Affine oblique{{{0.6, -0.8, 0.3, 10}, {0.8, 0.6, 0, -20}, {0, 0, 2, 30}, {0, 0, 0, 1}}};
@@ -140,4 +140,4 @@ TEST_CASE("a name that is not UTF-8 and a time that is no number still give vali
 }
 
 }  // namespace
-}  // namespace voxd
+}  // namespace voxd::report_test

@@ -6,6 +6,8 @@
 
 #include "tests/support/catch.h"
 
+namespace admission_test {
+
 using namespace voxd;
 
 namespace {
@@ -107,3 +109,5 @@ TEST_CASE("many threads that admit and end at once leave nothing behind") {
   CHECK(admission.calls() == 0);
   CHECK(admission.bytes() == 0);
 }
+
+}  // namespace admission_test

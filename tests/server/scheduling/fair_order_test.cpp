@@ -7,6 +7,8 @@
 #include "tests/server/scheduling/fake_job.h"
 #include "tests/support/catch.h"
 
+namespace fair_order_test {
+
 using namespace voxd;
 using namespace voxd::test;
 using namespace std::chrono_literals;
@@ -221,3 +223,5 @@ TEST_CASE("any number of client names is remembered up to a bound, and none once
   order.tidy({});
   CHECK(order.remembered() == 0);
 }
+
+}  // namespace fair_order_test

@@ -6,6 +6,8 @@
 #include "tests/server/scheduling/fake_job.h"
 #include "tests/support/catch.h"
 
+namespace job_queue_random_test {
+
 // Random schedules against a plain model. A failing one is repeated with --rng-seed and the number that is reported.
 using namespace voxd;
 using namespace voxd::test;
@@ -191,3 +193,5 @@ TEST_CASE("among many threads every job is run or refused exactly once", "[job_q
       }
   }
 }
+
+}  // namespace job_queue_random_test

@@ -7,6 +7,8 @@
 #include "tests/server/scheduling/fake_job.h"
 #include "tests/support/catch.h"
 
+namespace job_queue_test {
+
 using namespace voxd;
 using namespace voxd::test;
 using namespace std::chrono_literals;
@@ -281,3 +283,5 @@ TEST_CASE("a queue that dies refuses what still waits", "[job_queue]") {
   REQUIRE(job->refusal() == Code::unavailable);
   REQUIRE(job->ends() == 1);
 }
+
+}  // namespace job_queue_test

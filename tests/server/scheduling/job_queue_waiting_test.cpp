@@ -4,6 +4,8 @@
 #include "tests/server/scheduling/fake_job.h"
 #include "tests/support/catch.h"
 
+namespace job_queue_waiting_test {
+
 // Workers that wait for a job, and what may not be lost while they do.
 using namespace voxd;
 using namespace voxd::test;
@@ -73,3 +75,5 @@ TEST_CASE("what changes while positions are told is heard of at once, never what
   CHECK(a->positions() == std::vector<int>{0});
   CHECK(b->positions() == std::vector<int>{1});
 }
+
+}  // namespace job_queue_waiting_test

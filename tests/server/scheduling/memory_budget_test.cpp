@@ -5,6 +5,8 @@
 
 #include "tests/support/catch.h"
 
+namespace memory_budget_test {
+
 using namespace voxd;
 using namespace std::chrono_literals;
 
@@ -73,3 +75,5 @@ TEST_CASE("who is not wanted any more stops waiting and lets the next one throug
   CHECK_THROWS_WITH(budget.take(50, Clock::now() + 10ms, {}), Catch::Contains("deadline"));
   CHECK(budget.waiting() == 0);
 }
+
+}  // namespace memory_budget_test

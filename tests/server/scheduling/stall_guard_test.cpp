@@ -6,6 +6,8 @@
 
 #include "tests/support/catch.h"
 
+namespace stall_guard_test {
+
 using namespace voxd;
 using namespace std::chrono_literals;
 
@@ -70,3 +72,5 @@ TEST_CASE("a watch may die while it is called, on either thread") {
     watch.reset();
   }
 }
+
+}  // namespace stall_guard_test

@@ -2,6 +2,8 @@
 
 #include "tests/support/catch.h"
 
+namespace work_estimates_test {
+
 using namespace voxd;
 
 TEST_CASE("a model that has not run is not estimated", "[work_estimates]") {
@@ -27,3 +29,5 @@ TEST_CASE("another size is estimated in proportion to the nearest", "[work_estim
   CHECK(estimates.of("model", 1 << 21) == Approx(1000));
   CHECK(estimates.of("model", 0) == 0);
 }
+
+}  // namespace work_estimates_test

@@ -7,6 +7,8 @@
 #include "tests/server/scheduling/fake_job.h"
 #include "tests/support/catch.h"
 
+namespace workers_test {
+
 using namespace voxd;
 using namespace voxd::test;
 using namespace std::chrono_literals;
@@ -181,3 +183,5 @@ TEST_CASE_METHOD(Server, "jobs that lease streams and memory at the same time do
 TEST_CASE_METHOD(Server, "no workers at all are refused", "[workers]") {
   REQUIRE_THROWS_WITH(Workers(queue, resources(), {.count = 0, .on_start = {}}), Catch::Contains("workers: 0"));
 }
+
+}  // namespace workers_test

@@ -10,6 +10,8 @@
 #include "tests/support/catch.h"
 #include "tests/support/temporary_folder.h"
 
+namespace app_test {
+
 using namespace voxd;
 using namespace voxd::test;
 
@@ -187,3 +189,5 @@ TEST_CASE("a CUDA device that is not there is refused in one line") {
   CHECK(text.find("--device: cuda") == 0);
   CHECK(text.find('\n') == std::string::npos);
 }
+
+}  // namespace app_test

@@ -9,6 +9,8 @@
 #include "tests/support/catch.h"
 #include "tests/support/temporary_folder.h"
 
+namespace audit_test {
+
 using namespace voxd;
 using namespace voxd::test;
 using Catch::Matchers::Contains;
@@ -112,3 +114,5 @@ TEST_CASE("what cannot be written down is not handed out") {
 TEST_CASE("an audit file that cannot be opened is refused at start with its setting") {
   CHECK_THROWS_WITH(Audit("/nowhere/audit"), Contains("--audit-file: '/nowhere/audit'"));
 }
+
+}  // namespace audit_test

@@ -14,6 +14,8 @@
 #include "tests/support/nifti_builder.h"
 #include "tests/support/temporary_folder.h"
 
+namespace call_ends_test {
+
 // How soon a call that is cancelled or expires lets go of the server, at random moments of each of its phases, on a
 // server that computes on every core. VOXD_TEST_ENDS=200 makes that many of each kind and holds them to the bounds
 // that are promised; fewer are a check that each ends at all, in the stage that is reported.
@@ -333,3 +335,5 @@ TEST_CASE("whoever cancels or runs out of time lets go of the server soon, in ev
   }
   std::fflush(stdout);
 }
+
+}  // namespace call_ends_test

@@ -3,6 +3,8 @@
 #include "tests/server/services/server_fixture.h"
 #include "tests/support/catch.h"
 
+namespace caller_test {
+
 using namespace voxd;
 using namespace voxd::test;
 using Catch::Matchers::Contains;
@@ -42,3 +44,5 @@ TEST_CASE("a client's name that cannot be one is refused") {
     CHECK_THAT(status.error_message(), Contains("x-voxd-client"));
   }
 }
+
+}  // namespace caller_test

@@ -8,6 +8,8 @@
 #include "tests/support/catch.h"
 #include "tests/support/code_of.h"
 
+namespace http_body_test {
+
 using namespace voxd;
 using namespace voxd::test;
 
@@ -104,3 +106,5 @@ TEST_CASE("headers that say how the body comes must say one thing") {
     CHECK(code_of([&] { body_of(1, length, 0, ""); }) == Code::invalid_argument);
   }
 }
+
+}  // namespace http_body_test

@@ -9,6 +9,8 @@
 #include "tests/support/catch.h"
 #include "tests/support/code_of.h"
 
+namespace http_connection_test {
+
 using namespace voxd;
 using namespace voxd::test;
 
@@ -104,3 +106,5 @@ TEST_CASE("while an answer is made the connection tells of what happens first") 
   other.tell_to_stop();
   CHECK(other.connection->wait_for(other.happened.number()) == Event::stopping);
 }
+
+}  // namespace http_connection_test

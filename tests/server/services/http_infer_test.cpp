@@ -9,6 +9,8 @@
 #include "tests/support/catch.h"
 #include "tests/support/temporary_folder.h"
 
+namespace http_infer_test {
+
 using namespace voxd;
 using namespace voxd::test;
 using Catch::Matchers::Contains;
@@ -365,3 +367,5 @@ TEST_CASE("HTTP: a body may have more than 2 GiB") {
   CHECK_THAT(client.receive_until("}"), Contains("not to the network's liking"));
 }
 #endif
+
+}  // namespace http_infer_test

@@ -6,6 +6,8 @@
 #include "tests/server/services/server_fixture.h"
 #include "tests/support/catch.h"
 
+namespace http_server_test {
+
 using namespace voxd;
 using namespace voxd::test;
 using Catch::Matchers::Contains;
@@ -61,3 +63,5 @@ TEST_CASE("an address that is taken is refused with its setting") {
   const std::string address = "127.0.0.1:" + std::to_string(first.port());
   CHECK_THROWS_WITH(HttpServer(address, {}), Contains("--metrics-address: '" + address + "'"));
 }
+
+}  // namespace http_server_test

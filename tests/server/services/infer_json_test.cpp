@@ -8,6 +8,8 @@
 #include "tests/support/catch.h"
 #include "tests/support/code_of.h"
 
+namespace infer_json_test {
+
 using namespace voxd;
 using namespace voxd::test;
 using Catch::Matchers::Contains;
@@ -207,3 +209,5 @@ TEST_CASE("a large tensor as numbers is sent in pieces") {
   CHECK_FALSE(reply.json_size());
   CHECK(json::parse(written(reply))["outputs"][0]["data"].get<std::vector<float>>() == values);
 }
+
+}  // namespace infer_json_test

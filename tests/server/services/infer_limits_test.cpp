@@ -3,6 +3,8 @@
 #include "tests/server/services/infer_caller.h"
 #include "tests/support/catch.h"
 
+namespace infer_limits_test {
+
 using namespace voxd;
 using namespace voxd::test;
 using Catch::Matchers::Contains;
@@ -84,3 +86,5 @@ TEST_CASE("a compressed request is refused") {
   CHECK(status.error_code() == grpc::StatusCode::UNIMPLEMENTED);
   CHECK_THAT(status.error_message(), Contains("gzip"));
 }
+
+}  // namespace infer_limits_test

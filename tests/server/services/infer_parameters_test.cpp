@@ -5,6 +5,8 @@
 #include "tests/support/catch.h"
 #include "tests/support/code_of.h"
 
+namespace infer_parameters_test {
+
 using namespace voxd;
 using namespace voxd::test;
 
@@ -95,3 +97,5 @@ TEST_CASE("a caller's own parameters are ignored, reserved ones are not") {
   CHECK(reading(text("triton_other", "")) == Code::invalid_argument);
   CHECK(reading(number("sequence_id", 1)) == Code::unimplemented);
 }
+
+}  // namespace infer_parameters_test

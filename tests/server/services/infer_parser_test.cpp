@@ -8,6 +8,8 @@
 #include "tests/server/services/parser_oracle.h"
 #include "tests/support/catch.h"
 
+namespace infer_parser_test {
+
 using namespace voxd;
 using namespace voxd::test;
 using inference::ModelInferRequest;
@@ -136,3 +138,5 @@ TEST_CASE("a tensor is pointed at, not copied") {
   CHECK(parsed.raw_inputs[0].pieces[1].data() == all.data() + 4);
   CHECK(parsed.raw_inputs[0].size == 6);
 }
+
+}  // namespace infer_parser_test

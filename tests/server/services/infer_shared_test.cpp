@@ -9,6 +9,8 @@
 #include "tests/support/catch.h"
 #include "tests/support/temporary_folder.h"
 
+namespace infer_shared_test {
+
 using namespace voxd;
 using namespace voxd::test;
 using Catch::Matchers::Contains;
@@ -358,3 +360,5 @@ TEST_CASE("callers see the regions of their own kind of address only") {
   REQUIRE(server.kserve()->SystemSharedMemoryStatus(&other_context, {}, &regions).ok());
   CHECK(regions.regions().empty());
 }
+
+}  // namespace infer_shared_test

@@ -5,6 +5,8 @@
 #include "tests/server/services/infer_caller.h"
 #include "tests/support/catch.h"
 
+namespace infer_test {
+
 using namespace voxd;
 using namespace voxd::test;
 using Catch::Matchers::Contains;
@@ -325,3 +327,5 @@ TEST_CASE("an output that is declared as probabilities shows them") {
   std::iota(counted.begin(), counted.end(), 0.0f);
   CHECK(answer.response.raw_output_contents(0) == raw(counted));
 }
+
+}  // namespace infer_test

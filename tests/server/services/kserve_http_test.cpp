@@ -13,6 +13,8 @@
 #include "tests/support/catch.h"
 #include "tests/support/temporary_folder.h"
 
+namespace kserve_http_test {
+
 using namespace voxd;
 using namespace voxd::test;
 using Catch::Matchers::Contains;
@@ -240,3 +242,5 @@ TEST_CASE("a path's parts name an inference, or not") {
                            "/v2/models/m/versions/3/4/infer", "/v1/models/m/infer"})
     CHECK_FALSE(is_inference(path_parts(path), target));
 }
+
+}  // namespace kserve_http_test

@@ -5,6 +5,8 @@
 #include "tests/support/catch.h"
 #include "tests/support/code_of.h"
 
+namespace kserve_settings_test {
+
 using namespace voxd;
 using namespace voxd::test;
 
@@ -129,3 +131,5 @@ TEST_CASE("memory of CUDA devices is not taken, and there is none to forget") {
   inference::CudaSharedMemoryUnregisterResponse forgotten;
   CHECK(stub->CudaSharedMemoryUnregister(&forgetting, {}, &forgotten).ok());
 }
+
+}  // namespace kserve_settings_test

@@ -6,6 +6,8 @@
 #include "tests/server/services/server_fixture.h"
 #include "tests/support/catch.h"
 
+namespace kserve_test {
+
 using namespace voxd;
 using namespace voxd::test;
 
@@ -155,3 +157,5 @@ TEST_CASE("an unknown method is unimplemented") {
   CHECK(status.error_code() == grpc::StatusCode::UNIMPLEMENTED);
   CHECK(status.error_message().find("ModelGuess") != std::string::npos);
 }
+
+}  // namespace kserve_test

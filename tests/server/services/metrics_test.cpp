@@ -7,6 +7,8 @@
 #include "tests/server/services/server_fixture.h"
 #include "tests/support/catch.h"
 
+namespace metrics_test {
+
 using namespace voxd;
 using namespace voxd::test;
 using Catch::Matchers::Contains;
@@ -110,3 +112,5 @@ TEST_CASE("nothing that a caller says becomes a label") {
   const std::string text = server.app->records().metrics.text({});
   CHECK_THAT(text, Contains("code=\"NOT_FOUND\"") && !Contains(planted));
 }
+
+}  // namespace metrics_test

@@ -10,6 +10,8 @@
 #include "tests/support/catch.h"
 #include "tests/support/temporary_folder.h"
 
+namespace reload_test {
+
 using namespace voxd;
 using namespace voxd::test;
 using Catch::Matchers::Contains;
@@ -288,3 +290,5 @@ TEST_CASE("changes that wait are answered when the server stops, and only so man
   CHECK_FALSE(changes.pop());
   CHECK_THROWS_WITH(changes.push({ModelChange::Kind::load, "m", answer}), Contains("stopping"));
 }
+
+}  // namespace reload_test

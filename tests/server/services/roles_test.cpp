@@ -4,6 +4,8 @@
 #include "models/sha256.h"
 #include "tests/support/catch.h"
 
+namespace roles_test {
+
 using namespace voxd;
 using Catch::Matchers::Contains;
 
@@ -61,3 +63,5 @@ TEST_CASE("every RPC that is not listed needs the role of an administrator") {
         "CudaSharedMemoryRegister", "TraceSetting", "LogSettings", "SomethingNew"})
     CHECK(role_for(rpc) == Role::admin);
 }
+
+}  // namespace roles_test

@@ -3,6 +3,8 @@
 #include "tests/server/services/server_fixture.h"
 #include "tests/support/catch.h"
 
+namespace scheduling_test {
+
 // The queue's rules as a caller meets them.
 using namespace voxd;
 using namespace voxd::test;
@@ -195,3 +197,5 @@ TEST_CASE("where memory runs out the cache is emptied and the job run once more,
   CHECK(segment(server.channel, open_for(image), image).status.ok());  // the next job is as ever
   CHECK(server.pipeline->most_windows == 0);
 }
+
+}  // namespace scheduling_test

@@ -9,6 +9,8 @@
 #include "tests/server/services/server_fixture.h"
 #include "tests/support/catch.h"
 
+namespace security_test {
+
 using namespace voxd;
 using namespace voxd::test;
 using Catch::Matchers::Contains;
@@ -197,3 +199,5 @@ TEST_CASE("roles are read again when their file changes, and stay as they were w
   std::filesystem::remove(settings.roles);
   CHECK(code() == grpc::StatusCode::OK);
 }
+
+}  // namespace security_test

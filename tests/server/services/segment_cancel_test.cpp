@@ -4,6 +4,8 @@
 #include "tests/support/catch.h"
 #include "tests/support/nifti_builder.h"
 
+namespace segment_cancel_test {
+
 using namespace voxd;
 using namespace voxd::test;
 
@@ -98,3 +100,5 @@ TEST_CASE("a caller that is cancelled while results are sent leaves nothing behi
   server.wait_idle();
   CHECK(server.app->admission().bytes() == 0);
 }
+
+}  // namespace segment_cancel_test

@@ -9,6 +9,8 @@
 #include "tests/support/catch.h"
 #include "tests/support/dicom_builder.h"
 
+namespace segment_dicom_test {
+
 using namespace voxd;
 using namespace voxd::test;
 using Catch::Matchers::Contains;
@@ -248,3 +250,5 @@ TEST_CASE("a DICOM segmentation of another image, or on another grid, is refused
   CHECK(outcome.status.error_code() == grpc::StatusCode::FAILED_PRECONDITION);
   CHECK_THAT(outcome.status.error_message(), Contains("options.dicom_seg: model 'fake' answers on another grid"));
 }
+
+}  // namespace segment_dicom_test

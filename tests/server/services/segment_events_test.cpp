@@ -2,6 +2,8 @@
 
 #include "tests/support/catch.h"
 
+namespace segment_events_test {
+
 using namespace voxd;
 
 namespace {
@@ -65,3 +67,5 @@ TEST_CASE("results follow their header in order and in chunks of 1 MiB, and the 
   CHECK(events.complete());
   CHECK_FALSE(events.next(event));
 }
+
+}  // namespace segment_events_test

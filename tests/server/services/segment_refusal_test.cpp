@@ -1,6 +1,8 @@
 #include "tests/server/services/server_fixture.h"
 #include "tests/support/catch.h"
 
+namespace segment_refusal_test {
+
 using namespace voxd;
 using namespace voxd::test;
 using Catch::Matchers::Contains;
@@ -242,3 +244,5 @@ TEST_CASE("probabilities that a chain does not have are refused before any chunk
   CHECK_THAT(outcome.status.error_message(), Contains("options.probabilities: model 'fake' has none"));
   CHECK_FALSE(outcome.accepted);
 }
+
+}  // namespace segment_refusal_test

@@ -5,6 +5,8 @@
 #include "tests/support/catch.h"
 #include "tests/support/nifti_builder.h"
 
+namespace segment_test {
+
 using namespace voxd;
 using namespace voxd::test;
 using Catch::Matchers::Contains;
@@ -118,3 +120,5 @@ TEST_CASE("probabilities come back as a file of float32") {
   std::memcpy(&last, file.data() + file.size() - sizeof last, sizeof last);
   CHECK(last == 47);
 }
+
+}  // namespace segment_test

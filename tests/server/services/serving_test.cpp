@@ -5,6 +5,8 @@
 #include "server/printable.h"
 #include "tests/support/catch.h"
 
+namespace serving_test {
+
 using namespace voxd;
 
 TEST_CASE("what is not printable ASCII is escaped, and long text is cut") {
@@ -29,3 +31,5 @@ TEST_CASE("a deadline that has passed is an error, none is not") {
   CHECK_NOTHROW(check_deadline(Clock::now() + std::chrono::hours(1)));
   CHECK_THROWS_AS(check_deadline(Clock::now()), Error);
 }
+
+}  // namespace serving_test

@@ -7,6 +7,8 @@
 #include "tests/support/catch.h"
 #include "tests/support/temporary_folder.h"
 
+namespace settings_test {
+
 using namespace voxd;
 using Catch::Matchers::Contains;
 
@@ -209,3 +211,5 @@ TEST_CASE("help and version are answered without anything else being set") {
                            "--config"})
     CHECK_THAT(help.text, Contains(flag));
 }
+
+}  // namespace settings_test

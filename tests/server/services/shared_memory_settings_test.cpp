@@ -4,6 +4,8 @@
 #include "server/settings.h"
 #include "tests/support/catch.h"
 
+namespace shared_memory_settings_test {
+
 using namespace voxd;
 using Catch::Matchers::Contains;
 
@@ -65,3 +67,5 @@ TEST_CASE("a variable turns shared memory on") {
   CHECK_FALSE(accepted({"--shm", "off"}).enabled);
   ::unsetenv("VOXD_SHM");
 }
+
+}  // namespace shared_memory_settings_test

@@ -5,6 +5,8 @@
 #include "tests/support/catch.h"
 #include "tests/support/code_of.h"
 
+namespace shared_memory_test {
+
 using namespace voxd;
 using namespace voxd::test;
 using namespace std::chrono_literals;
@@ -211,3 +213,5 @@ TEST_CASE("a region that nobody uses is forgotten after the idle time, if there 
   patient.add(kHere, {"r", object.key(), 0, 1}, start);
   CHECK(patient.list(kHere, "", start + 1000h).size() == 1);
 }
+
+}  // namespace shared_memory_test

@@ -9,6 +9,8 @@
 #include "tests/support/catch.h"
 #include "tests/support/code_of.h"
 
+namespace shared_region_test {
+
 using namespace voxd;
 using namespace voxd::test;
 
@@ -163,3 +165,5 @@ TEST_CASE("bytes overlap where they are the same bytes of the same object") {
   CHECK_FALSE(SharedBytes{end, 0, 5}.overlaps({whole, 0, 5}));
   CHECK_FALSE(SharedBytes{whole, 0, 10}.overlaps({elsewhere, 0, 10}));
 }
+
+}  // namespace shared_region_test

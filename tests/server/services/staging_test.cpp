@@ -2,6 +2,8 @@
 
 #include "tests/support/catch.h"
 
+namespace staging_test {
+
 using namespace voxd;
 
 TEST_CASE("a staging buffer goes back to the pool's shelves and is handed out again") {
@@ -27,3 +29,5 @@ TEST_CASE("a staging buffer outlives whoever made the pool") {
   buffer.data()[999] = std::byte{1};
   CHECK(buffer.data()[999] == std::byte{1});
 }
+
+}  // namespace staging_test

@@ -3,6 +3,8 @@
 #include "tests/server/services/server_fixture.h"
 #include "tests/support/catch.h"
 
+namespace stall_test {
+
 using namespace voxd;
 using namespace voxd::test;
 using Catch::Matchers::Contains;
@@ -50,3 +52,5 @@ TEST_CASE("a job that waits or runs for long is not the caller's stalling") {
   gate.open();
   CHECK(caller.finish().status.ok());
 }
+
+}  // namespace stall_test

@@ -4,6 +4,8 @@
 #include "tests/server/services/infer_caller.h"
 #include "tests/support/catch.h"
 
+namespace stream_infer_test {
+
 using namespace voxd;
 using namespace voxd::test;
 using Catch::Matchers::StartsWith;
@@ -227,3 +229,5 @@ TEST_CASE("a server that stops with a stream open and a request running finishes
   CHECK_THAT(caller.receive().error_message(), StartsWith("the server is stopping"));
   CHECK(stopping.get());
 }
+
+}  // namespace stream_infer_test

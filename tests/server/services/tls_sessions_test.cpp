@@ -8,6 +8,8 @@
 #include "tests/support/catch.h"
 #include "tests/support/temporary_folder.h"
 
+namespace tls_sessions_test {
+
 using namespace voxd;
 using namespace voxd::test;
 using Catch::Matchers::Contains;
@@ -47,3 +49,5 @@ TEST_CASE("TLS beside gRPC's names the setting of a file that is none") {
   CHECK_THROWS_WITH(TlsSessions({made.certificate("server"), made.key("server"), none}),
                     Contains("--tls-client-ca: '"));
 }
+
+}  // namespace tls_sessions_test

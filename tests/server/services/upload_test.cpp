@@ -2,6 +2,8 @@
 
 #include "tests/support/catch.h"
 
+namespace upload_test {
+
 using namespace voxd;
 
 namespace {
@@ -75,3 +77,5 @@ TEST_CASE("parts that name channels are put in the model's order") {
   description.channel_names.clear();
   CHECK(refusal({t1}) == "parts[0].channel: 'T1', model 'tumour' has none");
 }
+
+}  // namespace upload_test

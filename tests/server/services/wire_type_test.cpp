@@ -7,6 +7,8 @@
 #include "server/tensor_job.h"
 #include "tests/support/catch.h"
 
+namespace wire_type_test {
+
 using namespace voxd;
 
 TEST_CASE("every wire type's name leads back to it, and what is no number leads nowhere") {
@@ -59,3 +61,5 @@ TEST_CASE("a result's shape has the declared number of axes") {
   CHECK(shape_with_rank(1, {2, 3, 4}, 3) == std::vector<std::int64_t>{2, 3, 4});
   CHECK_THROWS_AS(shape_with_rank(2, {2, 3, 4}, 3), Error);
 }
+
+}  // namespace wire_type_test
