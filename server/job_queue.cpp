@@ -16,14 +16,6 @@ void refuse_dead(const std::vector<std::shared_ptr<Job>>& jobs, Clock::time_poin
   }
 }
 
-/// The next job runs on the worker that is free first. Returns when; `free` is left as after it.
-double run_next(std::vector<double>& free, double seconds) {
-  const auto first = std::min_element(free.begin(), free.end());
-  const double start = *first;
-  *first += seconds;
-  return start;
-}
-
 }  // namespace
 
 JobQueue::JobQueue(Limits limits) : limits_(std::move(limits)), order_(limits_.aging) {}
@@ -125,9 +117,9 @@ double JobQueue::expected_wait(const JobTraits& traits) const {
   const Clock::time_point now = limits_.now();
   std::vector<WaitingJob> waiting = waiting_;
   waiting.push_back({nullptr, traits, now, next_arrival_, -1});
-  std::vector<double> free = workers_free(now);
+  WaitForecast forecast = forecast_of_running(now);
   for (const WaitingJob* one : order_.of(waiting, now)) {
-    const double start = run_next(free, one->traits.seconds);
+    const double start = forecast.start(one->traits);
     if (!one->job) return start;
   }
   return 0;
@@ -228,12 +220,10 @@ std::optional<Clock::time_point> JobQueue::next_deadline() const {
   return next;
 }
 
-/// In how many seconds each worker will have done what it runs.
-std::vector<double> JobQueue::workers_free(Clock::time_point now) const {
-  std::vector<double> free;
-  for (const Running& one : running_) free.push_back(one.left(now));
-  free.resize(std::max(free.size(), static_cast<std::size_t>(std::max(limits_.workers, 1))), 0);
-  return free;
+WaitForecast JobQueue::forecast_of_running(Clock::time_point now) const {
+  WaitForecast forecast(limits_.workers);
+  for (const Running& one : running_) forecast.running(one.model, one.left(now));
+  return forecast;
 }
 
 /// After a change: nobody in `leaving` is being told its place any more, and those who stay are told theirs.
@@ -260,10 +250,10 @@ void JobQueue::tell_places(std::unique_lock<std::mutex>& lock) {
   teller_ = std::this_thread::get_id();
   while (std::exchange(places_changed_, false)) {
     const Clock::time_point now = limits_.now();
-    std::vector<double> free = workers_free(now);
+    WaitForecast forecast = forecast_of_running(now);
     std::vector<std::pair<std::shared_ptr<Job>, QueuePlace>> places;
     for (const WaitingJob* one : order_.of(waiting_, now))
-      places.push_back({one->job, {static_cast<int>(places.size()), run_next(free, one->traits.seconds)}});
+      places.push_back({one->job, {static_cast<int>(places.size()), forecast.start(one->traits)}});
     for (auto next = places.begin(); next != places.end() && !places_changed_; ++next) {
       if (!note_told(*next->first, next->second.position)) continue;
       being_told_ = next->first.get();

@@ -10,6 +10,7 @@
 
 #include "server/fair_order.h"
 #include "server/job.h"
+#include "server/wait_forecast.h"
 
 namespace voxd {
 
@@ -80,7 +81,7 @@ class JobQueue {
   bool may_run(const WaitingJob& waiting) const;
   Jobs take_dead(Clock::time_point now);
   std::optional<Clock::time_point> next_deadline() const;
-  std::vector<double> workers_free(Clock::time_point now) const;
+  WaitForecast forecast_of_running(Clock::time_point now) const;
   void settle(std::unique_lock<std::mutex>& lock, const Jobs& leaving);
   bool note_told(const Job& job, int position);
   void tell_places(std::unique_lock<std::mutex>& lock);

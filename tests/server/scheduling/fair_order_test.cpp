@@ -148,6 +148,27 @@ TEST_CASE("a waiting job hears how long it will wait, by what is ahead and what 
   CHECK(third->wait_seconds() == Approx(3));
 }
 
+TEST_CASE("a job that waits for its model hears so, and who comes behind does not wait for it", "[job_queue]") {
+  Simulated clock;
+  JobQueue queue(clock.limits(60s, 2));
+  const auto of_model = [&](const std::string& model, double seconds) {
+    auto job = std::make_shared<FakeJob>();
+    job->model = model;
+    job->most_running = 1;
+    job->seconds = seconds;
+    queue.push(job);
+    return job;
+  };
+  const auto running = of_model("single", 10);
+  CHECK(queue.pop() == running);
+  const auto waiting = of_model("single", 5);
+  CHECK(waiting->wait_seconds() == Approx(10));
+  CHECK(queue.expected_wait(*waiting) == Approx(15));
+  JobTraits other;
+  other.model = "other";
+  CHECK(queue.expected_wait(other) == 0);
+}
+
 // Whatever is pushed when: no client waits for more than its share, nothing waits for ever, higher levels go first.
 TEST_CASE("random schedules keep priority, turns and age", "[fair_order][random]") {
   for (unsigned schedule = 0; schedule < 400; ++schedule) {
