@@ -26,13 +26,14 @@
 // or no elements enqueues nothing.
 //
 //   transform       out[i] = f(in[i]), out[i] = f(a[i], b[i]): pointwise
-//   for_each_row    auto row = f.row(r); row(z) for every z: work that depends on x and y is done once per row, the z
-//   loop vectorises for_each_team   f(team, r): a row whose lanes share scratch memory; team.each(n, g) runs g(0..n-1),
-//   team.sync() stands between what some lanes
-//                   write and others read
+//   for_each_row    auto row = f.row(r); row(z) for every z: what depends on x and y is done once per row, and the loop
+//                   over z vectorises
+//   for_each_team   f(team, r): the lanes of a row share scratch memory; team.each(n, g) runs g(0..n-1); team.sync()
+//                   stands between what some lanes write and others read
 //   for_each_index  f(i): irregular work, one element per thread
-//   reduce_each_row, reduce, reduce_rows: the same order of joining on every backend and thread count, so that float
-//   sums are reproducible exclusive_scan, fill, read_back
+//   reduce_each_row, reduce, reduce_rows: joined in one order on every backend and thread count, so that sums of floats
+//                   are reproducible
+//   exclusive_scan, fill, read_back
 namespace voxd::parallel {
 
 [[noreturn]] inline void no_such_backend(const Stream& stream) {
