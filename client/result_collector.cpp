@@ -27,6 +27,20 @@ std::string word(v1::Result::Kind kind) {
   return name;
 }
 
+/// Empty where a server from before there was one leaves it out.
+LabelGrid grid_of(const v1::Result& result) {
+  LabelGrid grid;
+  if (!result.has_grid()) return grid;
+  const v1::LabelGrid& message = result.grid();
+  if (message.size_size() != 3 || message.affine_size() != 16)
+    fail(Code::data_loss, "answer: the grid of ", word(result.kind()), " has ", message.size_size(), " axes and ",
+         message.affine_size(), " numbers in its affine, 3 and 16 expected");
+  grid.datatype = message.datatype();
+  std::copy(message.size().begin(), message.size().end(), grid.size.begin());
+  std::copy(message.affine().begin(), message.affine().end(), grid.affine.begin());
+  return grid;
+}
+
 }  // namespace
 
 void ResultCollector::take(const v1::Accepted& accepted) {
@@ -44,6 +58,8 @@ void ResultCollector::take(const v1::ResultHeader& header) {
       fail(Code::data_loss, "answer: ", word(result.kind()), " of ", result.byte_size(), " bytes, at most ",
            max_result_bytes_);
     results_.push_back({result.kind(), result.byte_size(), place_of(result.kind())});
+    if (result.kind() == v1::Result::MASK) outcome_.mask_grid = grid_of(result);
+    if (result.kind() == v1::Result::CONTOUR) outcome_.contour_grid = grid_of(result);
   }
 }
 

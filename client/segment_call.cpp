@@ -26,6 +26,14 @@ std::string_view stage_name(v1::Progress::Stage stage) {
   }
 }
 
+v1::Options::LabelFormat to_proto(LabelFormat format) {
+  switch (format) {
+    case LabelFormat::nifti: return v1::Options::NIFTI;
+    case LabelFormat::raw: return v1::Options::RAW;
+    default: return v1::Options::NIFTI_GZ;
+  }
+}
+
 void tell(const SegmentCall::Progress& progress, const v1::Progress& event) {
   const std::string_view stage = stage_name(event.stage());
   if (progress && !stage.empty()) progress({stage, event.fraction(), event.queue_position(), event.wait_seconds()});
@@ -61,8 +69,11 @@ v1::SegmentRequest SegmentCall::open_message() const {
   options.set_probabilities(input_.probabilities);
   options.set_dicom_seg(input_.dicom_seg);
   options.set_dicom_rtstruct(input_.dicom_rtstruct);
+  options.set_rtstruct_keyholes(input_.rtstruct_keyholes);
   options.set_preview(input_.preview);
   options.set_report(input_.report);
+  options.set_mask_format(to_proto(input_.mask_format));
+  options.set_contour_format(to_proto(input_.contour_format));
   options.set_priority(input_.priority);
   return request;
 }

@@ -22,6 +22,7 @@
 // Every failure is a voxd::Error: the server's code and text where the server refused, Code::unavailable where none was
 // reached, Code::cancelled and Code::deadline_exceeded where the caller's stop token or time limit ended the call.
 
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -57,6 +58,16 @@ struct ImagePart {
   }
 };
 
+/// How a label map comes back: a .nii.gz, a .nii, or its voxels alone.
+enum class LabelFormat { nifti_gz, nifti, raw };
+
+/// What a label map's numbers are and where they lie.
+struct LabelGrid {
+  std::string datatype;                ///< "UINT8", or "UINT16" (little endian) where a label is above 255
+  std::array<std::int64_t, 3> size{};  ///< voxels; in raw bytes the last axis is the fastest
+  std::array<double, 16> affine{};     ///< row by row, from voxel indices to millimetres, RAS
+};
+
 /// What one call asks for.
 struct SegmentationInput {
   std::string model;             ///< name of the bundle's folder on the server
@@ -66,10 +77,13 @@ struct SegmentationInput {
   bool mask = true;              ///< which results to send back
   bool contour = false;
   bool probabilities = false;
-  bool dicom_seg = false;       ///< of a DICOM series: the label map as a DICOM segmentation
-  bool dicom_rtstruct = false;  ///< the same as a DICOM RT structure set
+  bool dicom_seg = false;          ///< of a DICOM series: the label map as a DICOM segmentation
+  bool dicom_rtstruct = false;     ///< the same as a DICOM RT structure set
+  bool rtstruct_keyholes = false;  ///< there each hole is a part of the outline around it, for readers that know none
   bool preview = false;
   bool report = false;
+  LabelFormat mask_format = LabelFormat::nifti_gz;
+  LabelFormat contour_format = LabelFormat::nifti_gz;
   std::int32_t priority = 0;                         ///< higher goes first
   std::optional<std::chrono::milliseconds> timeout;  ///< of the whole call, upload and waiting included; none: no limit
 };
@@ -77,9 +91,10 @@ struct SegmentationInput {
 /// What came back. A result that was not asked for is empty.
 struct SegmentationOutcome {
   std::string request_id;
-  std::string model_version;   ///< the version that answered
-  std::string mask;            ///< bytes of a .nii.gz: label map on the input's grid
-  std::string contour;         ///< bytes of a .nii.gz: the label map's boundary voxels
+  std::string model_version;  ///< the version that answered
+  std::string mask;           ///< label map on the input's grid, in `mask_format`
+  std::string contour;        ///< the label map's boundary voxels, in `contour_format`
+  LabelGrid mask_grid, contour_grid;
   std::string probabilities;   ///< bytes of a .nii.gz: float32, classes along the fourth axis
   std::string dicom_seg;       ///< bytes of a DICOM file; empty where there is none, as `warnings` then says
   std::string dicom_rtstruct;  ///< the same

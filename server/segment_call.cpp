@@ -25,6 +25,17 @@ std::string checked_request_id(const std::string& id) {
   return id;
 }
 
+LabelFileFormat checked_format(const char* field, v1::Options::LabelFormat format) {
+  switch (format) {
+    case v1::Options::NIFTI_GZ: return LabelFileFormat::nifti_gz;
+    case v1::Options::NIFTI: return LabelFileFormat::nifti;
+    case v1::Options::RAW: return LabelFileFormat::raw;
+    default:
+      fail(Code::invalid_argument, field, ": ", static_cast<int>(format), ", known are 0 to ",
+           static_cast<int>(v1::Options::LabelFormat_MAX));
+  }
+}
+
 SegmentationOptions checked_options(const v1::Options& asked, const PipelineDescription& description) {
   const SegmentationOptions options{.mask = !asked.omit_mask(),
                                     .contour = asked.contour(),
@@ -32,7 +43,10 @@ SegmentationOptions checked_options(const v1::Options& asked, const PipelineDesc
                                     .dicom_seg = asked.dicom_seg(),
                                     .dicom_rtstruct = asked.dicom_rtstruct(),
                                     .preview = asked.preview(),
-                                    .report = asked.report()};
+                                    .report = asked.report(),
+                                    .mask_format = checked_format("options.mask_format", asked.mask_format()),
+                                    .contour_format = checked_format("options.contour_format", asked.contour_format()),
+                                    .rtstruct_holes = asked.rtstruct_keyholes() ? Holes::keyholes : Holes::outlines};
   if (options.count() == 0) fail(Code::invalid_argument, "options: no result is asked for");
   const char* const on_the_image = options.preview          ? "options.preview"
                                    : options.dicom_seg      ? "options.dicom_seg"

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "server/wire_type.h"
+
 namespace voxd {
 namespace {
 
@@ -19,6 +21,15 @@ v1::Result::Kind kind_of(ResultKind kind) {
     case ResultKind::report: return v1::Result::REPORT;
   }
   return v1::Result::KIND_UNSPECIFIED;
+}
+
+v1::LabelGrid to_proto(const ResultGrid& grid) {
+  v1::LabelGrid message;
+  message.set_datatype(std::string(wire_name_of(grid.dtype)));
+  for (const auto voxels : grid.geometry.size) message.add_size(static_cast<std::uint32_t>(voxels));
+  for (const auto& row : grid.geometry.affine)
+    for (const double number : row) message.add_affine(number);
+  return message;
 }
 
 v1::Progress::Stage stage_of(Stage stage) {
@@ -65,6 +76,7 @@ bool SegmentEvents::next_of_result(v1::SegmentEvent& event) {
       described.set_kind(kind_of(file.kind));
       described.set_media_type(std::string(file.media_type));
       described.set_byte_size(file.bytes.size());
+      if (file.grid) *described.mutable_grid() = to_proto(*file.grid);
     }
     return true;
   }

@@ -4,7 +4,6 @@
 
 #include "models/sha256.h"
 #include "server/decoder_pool.h"
-#include "server/encode/dicom_rtstruct.h"
 #include "server/encode/dicom_seg.h"
 #include "server/encode/label_map.h"
 #include "server/encode/nifti.h"
@@ -16,6 +15,7 @@ namespace voxd {
 namespace {
 
 constexpr std::string_view kGzip = "application/gzip";
+constexpr std::string_view kBytes = "application/octet-stream";
 constexpr std::string_view kDicom = "application/dicom";
 constexpr std::string_view kPng = "image/png";
 constexpr std::string_view kJson = "application/json";
@@ -72,22 +72,34 @@ void SegmentationJob::encode(const std::vector<HostVolume>& images, PipelineResu
   const SegmentationOptions& wanted = request_.options;
   const PipelineDescription& description = model().pipeline->description();
   const LabelMap mask(result.at(description.mask_key));
-  const auto file_of = [this](const HostVolume& volume) { return encode_nifti_gz(volume, [this] { check(); }); };
-  if (wanted.mask) add(ResultKind::mask, kGzip, file_of(*mask));
+  if (wanted.mask) add_labels(ResultKind::mask, *mask, wanted.mask_format);
   check();
   if (wanted.contour) {
     const LabelMap contour(description.contour_key.empty() ? result.contour.value()
                                                            : result.at(description.contour_key));
-    add(ResultKind::contour, kGzip, file_of(*contour));
+    add_labels(ResultKind::contour, *contour, wanted.contour_format);
   }
   check();
-  if (wanted.probabilities) add(ResultKind::probabilities, kGzip, file_of(result.probabilities.value()));
+  if (wanted.probabilities)
+    add({ResultKind::probabilities, kGzip, encode_nifti_gz(result.probabilities.value(), [this] { check(); })});
   check();
   if (wanted.dicom()) add_dicom_objects(*mask);
   check();
-  if (wanted.preview) add(ResultKind::preview, kPng, encode_preview_png(images[0], *mask));
+  if (wanted.preview) add({ResultKind::preview, kPng, encode_preview_png(images[0], *mask)});
   check();
-  if (wanted.report) add(ResultKind::report, kJson, bytes_of(report_of(images[0], *mask, result.components, start)));
+  if (wanted.report) add({ResultKind::report, kJson, bytes_of(report_of(images[0], *mask, result.components, start))});
+}
+
+void SegmentationJob::add_labels(ResultKind kind, const HostVolume& labels, LabelFileFormat format) {
+  const ResultGrid grid{labels.dtype, labels.geometry};
+  switch (format) {
+    case LabelFileFormat::nifti_gz: return add({kind, kGzip, encode_nifti_gz(labels, [this] { check(); }), grid});
+    case LabelFileFormat::nifti: return add({kind, kBytes, encode_nifti(labels), grid});
+    case LabelFileFormat::raw: {
+      const std::span<const std::byte> voxels = labels.voxels.bytes();
+      return add({kind, kBytes, {voxels.begin(), voxels.end()}, grid});
+    }
+  }
 }
 
 void SegmentationJob::add_dicom_objects(const HostVolume& mask) {
@@ -102,13 +114,16 @@ void SegmentationJob::add_dicom_objects(const HostVolume& mask) {
   const auto add_object = [&](bool wanted, ResultKind kind, const char* name, auto encode_object) {
     if (!wanted) return;
     std::vector<std::byte> file = no_reference.empty() ? encode_object(mask, subject) : std::vector<std::byte>{};
-    if (!file.empty()) return add(kind, kDicom, std::move(file));
+    if (!file.empty()) return add({kind, kDicom, std::move(file)});
     result_.warnings.push_back(std::string("no DICOM ") + name + ": " +
                                (no_reference.empty() ? "nothing was found" : no_reference));
   };
   add_object(request_.options.dicom_seg, ResultKind::dicom_seg, "segmentation", encode_dicom_seg);
   check();
-  add_object(request_.options.dicom_rtstruct, ResultKind::dicom_rtstruct, "structure set", encode_dicom_rtstruct);
+  add_object(request_.options.dicom_rtstruct, ResultKind::dicom_rtstruct, "structure set",
+             [holes = request_.options.rtstruct_holes](const HostVolume& labels, const DicomSubject& of) {
+               return encode_dicom_rtstruct(labels, of, holes);
+             });
 }
 
 std::string SegmentationJob::report_of(const HostVolume& image, const HostVolume& mask,
@@ -135,9 +150,9 @@ std::string SegmentationJob::report_of(const HostVolume& image, const HostVolume
   return encode_report(report);
 }
 
-void SegmentationJob::add(ResultKind kind, std::string_view media_type, std::vector<std::byte> bytes_of_file) {
-  if (is_audited()) audit_record.output_sha256.push_back(Sha256().add(bytes_of_file).hex());
-  result_.files.push_back({kind, media_type, std::move(bytes_of_file)});
+void SegmentationJob::add(ResultFile file) {
+  if (is_audited()) audit_record.output_sha256.push_back(Sha256().add(file.bytes).hex());
+  result_.files.push_back(std::move(file));
   report({Stage::encode, static_cast<double>(result_.files.size()) / request_.options.count(), 0});
 }
 

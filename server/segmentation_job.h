@@ -2,16 +2,19 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "server/encode/dicom_rtstruct.h"
 #include "server/pipeline_job.h"
 #include "server/request_images.h"
 
 namespace voxd {
 
 enum class ResultKind { mask, contour, probabilities, dicom_seg, dicom_rtstruct, preview, report };
+enum class LabelFileFormat { nifti_gz, nifti, raw };
 
 struct SegmentationOptions {
   bool mask = true;
@@ -21,6 +24,9 @@ struct SegmentationOptions {
   bool dicom_rtstruct = false;
   bool preview = false;
   bool report = false;
+  LabelFileFormat mask_format = LabelFileFormat::nifti_gz;
+  LabelFileFormat contour_format = LabelFileFormat::nifti_gz;
+  Holes rtstruct_holes = Holes::outlines;
 
   bool dicom() const { return dicom_seg || dicom_rtstruct; }
   int count() const { return mask + contour + probabilities + dicom_seg + dicom_rtstruct + preview + report; }
@@ -35,10 +41,16 @@ struct SegmentationRequest {
   std::int64_t max_unpacked_bytes = std::int64_t{640} << 20;  ///< of the files in an archive
 };
 
+struct ResultGrid {
+  DType dtype = DType::u8;
+  Geometry geometry;
+};
+
 struct ResultFile {
   ResultKind kind;
   std::string_view media_type;
   std::vector<std::byte> bytes;
+  std::optional<ResultGrid> grid = {};  ///< of a label map
 };
 
 struct SegmentationResult {
@@ -62,8 +74,9 @@ class SegmentationJob final : public PipelineJob {
   void deliver_error(const Error& error) noexcept override;
   void report(const JobProgress& progress) noexcept override;
 
+  void add_labels(ResultKind kind, const HostVolume& labels, LabelFileFormat format);
   void add_dicom_objects(const HostVolume& mask);
-  void add(ResultKind kind, std::string_view media_type, std::vector<std::byte> bytes_of_file);
+  void add(ResultFile file);
   std::string report_of(const HostVolume& image, const HostVolume& mask, const std::map<int, std::int64_t>& components,
                         Clock::time_point encode_start) const;
 

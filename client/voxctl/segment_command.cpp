@@ -22,7 +22,7 @@ struct Arguments {
   std::string mask, contour, probabilities, seg, rtstruct, preview, report;  // paths; empty: not wanted
   double timeout_s = 0;                                                      // 0: none
   std::int32_t priority = 0;
-  bool json = false, quiet = false;
+  bool keyholes = false, json = false, quiet = false;
 };
 
 /// One result: where it is in the answer, and where it goes.
@@ -68,6 +68,10 @@ std::vector<Output> open_outputs(const Arguments& arguments) {
   return outputs;
 }
 
+LabelFormat format_of(const std::string& path) {
+  return path.ends_with(".nii") ? LabelFormat::nifti : LabelFormat::nifti_gz;
+}
+
 SegmentationInput request_of(const Arguments& arguments, const ImageInput& image) {
   SegmentationInput input;
   input.model = arguments.model;
@@ -75,10 +79,13 @@ SegmentationInput request_of(const Arguments& arguments, const ImageInput& image
   input.request_id = arguments.request_id;
   input.parts = image.parts();
   input.mask = !arguments.mask.empty();
+  input.mask_format = format_of(arguments.mask);
   input.contour = !arguments.contour.empty();
+  input.contour_format = format_of(arguments.contour);
   input.probabilities = !arguments.probabilities.empty();
   input.dicom_seg = !arguments.seg.empty();
   input.dicom_rtstruct = !arguments.rtstruct.empty();
+  input.rtstruct_keyholes = arguments.keyholes;
   input.preview = !arguments.preview.empty();
   // The summary's figures come out of the report.
   input.report = !arguments.report.empty() || !arguments.quiet || arguments.json;
@@ -145,12 +152,17 @@ void add_segment_command(CLI::App& app, const Shared& shared) {
       ->required();
   command->add_option("--model", arguments->model, "Name of the model, as `voxctl models` lists it")->required();
   command->add_option("--model-version", arguments->model_version, "Version of the model; the newest if not given");
-  command->add_option("--mask", arguments->mask, "Write the label map here (.nii.gz); - is standard output");
-  command->add_option("--contour", arguments->contour, "Write the label map's boundary here (.nii.gz)");
+  command->add_option("--mask", arguments->mask, "Write the label map here (.nii.gz or .nii); - is standard output");
+  command->add_option("--contour", arguments->contour, "Write the label map's boundary here (.nii.gz or .nii)");
   command->add_option("--probabilities", arguments->probabilities,
                       "Write what the labels are made of here (.nii.gz): float32, one volume per class");
   command->add_option("--seg", arguments->seg, "Write the label map as a DICOM segmentation of the series here (.dcm)");
-  command->add_option("--rtstruct", arguments->rtstruct, "Write it as a DICOM RT structure set here (.dcm)");
+  CLI::Option* rtstruct =
+      command->add_option("--rtstruct", arguments->rtstruct, "Write it as a DICOM RT structure set here (.dcm)");
+  command
+      ->add_flag("--keyholes", arguments->keyholes,
+                 "In the structure set, join each hole to the outline around it, for readers that know no holes")
+      ->needs(rtstruct);
   command->add_option("--preview", arguments->preview, "Write a picture of three planes with the contour here (.png)");
   command->add_option("--report", arguments->report, "Write volumes, geometry and timings here (.json)");
   command->add_option("--timeout", arguments->timeout_s, "Seconds after which the call is given up; 0 for no limit")

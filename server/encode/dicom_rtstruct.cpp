@@ -33,8 +33,11 @@ std::string millimetres(double value) { return decimal_string(std::round(value *
 
 class StructureSetWriter {
  public:
-  StructureSetWriter(const HostVolume& label_map, const DicomSubject& subject)
-      : subject_(subject), series_(subject.source.series), planes_(label_planes(label_map, subject.source)) {}
+  StructureSetWriter(const HostVolume& label_map, const DicomSubject& subject, Holes holes)
+      : subject_(subject),
+        series_(subject.source.series),
+        planes_(label_planes(label_map, subject.source)),
+        holes_(holes) {}
 
   std::vector<std::byte> write() {
     const std::vector<std::uint16_t> labels = labels_present();
@@ -133,10 +136,8 @@ class StructureSetWriter {
 
     DcmItem& contours = add_item(to, DCM_ROIContourSequence);
     put(contours, DCM_ReferencedROINumber, number);
-    const auto [columns, rows, depth] = series_.geometry.size;
     for (std::size_t slice = 0; slice < series_.slices.size(); ++slice)
-      for (const auto& outline : trace_outlines(plane(slice), columns, rows, label))
-        add_contour(contours, slice, outline);
+      for (const Outline& outline : outlines(slice, label)) add_contour(contours, slice, outline);
 
     DcmItem& observation = add_item(to, DCM_RTROIObservationsSequence);
     put(observation, DCM_ObservationNumber, number);
@@ -145,7 +146,13 @@ class StructureSetWriter {
     put(observation, DCM_ROIInterpreter, "");
   }
 
-  void add_contour(DcmItem& to, std::size_t slice, const std::vector<PixelPoint>& outline) const {
+  std::vector<Outline> outlines(std::size_t slice, std::uint16_t label) const {
+    const auto [columns, rows, depth] = series_.geometry.size;
+    std::vector<Outline> traced = trace_outlines(plane(slice), columns, rows, label);
+    return holes_ == Holes::keyholes ? join_holes(traced) : traced;
+  }
+
+  void add_contour(DcmItem& to, std::size_t slice, const Outline& outline) const {
     DcmItem& contour = add_item(to, DCM_ContourSequence);
     refer_to_image(contour, slice);
     put(contour, DCM_ContourGeometricType, "CLOSED_PLANAR");
@@ -167,14 +174,15 @@ class StructureSetWriter {
   const DicomSubject& subject_;
   const DicomSeries& series_;
   const std::vector<std::uint16_t> planes_;
+  const Holes holes_;
 };
 
 }  // namespace
 
-std::vector<std::byte> encode_dicom_rtstruct(const HostVolume& label_map, const DicomSubject& subject) {
+std::vector<std::byte> encode_dicom_rtstruct(const HostVolume& label_map, const DicomSubject& subject, Holes holes) {
   if (const std::string reason = why_no_reference(subject.source); !reason.empty())
     fail(Code::failed_precondition, "DICOM structure set: ", reason);
-  return StructureSetWriter(label_map, subject).write();
+  return StructureSetWriter(label_map, subject, holes).write();
 }
 
 }  // namespace voxd

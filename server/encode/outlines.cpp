@@ -1,7 +1,9 @@
 #include "server/encode/outlines.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <optional>
+#include <utility>
 
 namespace voxd {
 namespace {
@@ -28,8 +30,8 @@ class Tracer {
   Tracer(std::span<const std::uint16_t> plane, std::int32_t columns, std::int32_t rows, std::uint16_t label)
       : plane_(plane), columns_(columns), rows_(rows), label_(label), traced_(plane.size()) {}
 
-  std::vector<std::vector<PixelPoint>> trace() {
-    std::vector<std::vector<PixelPoint>> outlines;
+  std::vector<Outline> trace() {
+    std::vector<Outline> outlines;
     for (std::int32_t y = 0; y < rows_; ++y)
       for (std::int32_t x = 0; x < columns_; ++x) {
         if (!inside({x, y})) continue;
@@ -60,8 +62,8 @@ class Tracer {
     return inside(outer) ? Side{outer, (side.direction + 3) % 4} : Side{straight, side.direction};
   }
 
-  std::vector<PixelPoint> follow(const Side& start) {
-    std::vector<PixelPoint> outline;
+  Outline follow(const Side& start) {
+    Outline outline;
     std::optional<int> before;
     for (Side side = start; is_open(side); side = next(side)) {
       traced_[index(side.pixel)] = static_cast<std::uint8_t>(traced_[index(side.pixel)] | 1 << side.direction);
@@ -87,11 +89,66 @@ class Tracer {
   std::vector<std::uint8_t> traced_;  // a bit for each side
 };
 
+/// Holes run the other way round.
+bool is_hole(const Outline& outline) {
+  double twice_area = 0;
+  for (std::size_t i = 0; i < outline.size(); ++i) {
+    const PixelPoint &a = outline[i], &b = outline[(i + 1) % outline.size()];
+    twice_area += a[0] * b[1] - b[0] * a[1];
+  }
+  return twice_area < 0;
+}
+
+/// The outline begun anew at the first of its points that are farthest to the left. That is the middle of a pixel's
+/// side, in the middle of a row.
+Outline from_leftmost(Outline outline) {
+  std::rotate(outline.begin(), std::min_element(outline.begin(), outline.end()), outline.end());
+  return outline;
+}
+
+/// A point of an outline, between its points `after` and the next.
+struct Crossing {
+  Outline* outline;
+  std::size_t after;
+  PixelPoint point;
+};
+
+/// Where one first meets an outline, going left from a point in the middle of a row. Lines that cross there between
+/// their ends are upright.
+Crossing leftwards(std::vector<Outline>& outlines, const PixelPoint& from) {
+  Crossing nearest{nullptr, 0, {}};
+  for (Outline& outline : outlines)
+    for (std::size_t i = 0; i < outline.size(); ++i) {
+      const PixelPoint &a = outline[i], &b = outline[(i + 1) % outline.size()];
+      if ((a[1] <= from[1]) == (b[1] <= from[1])) continue;
+      const double x = b[1] == from[1] ? b[0] : a[0];
+      if (x < from[0] && (nearest.outline == nullptr || x > nearest.point[0])) nearest = {&outline, i, {x, from[1]}};
+    }
+  return nearest;
+}
+
 }  // namespace
 
-std::vector<std::vector<PixelPoint>> trace_outlines(std::span<const std::uint16_t> plane, std::int32_t columns,
-                                                    std::int32_t rows, std::uint16_t label) {
+std::vector<Outline> trace_outlines(std::span<const std::uint16_t> plane, std::int32_t columns, std::int32_t rows,
+                                    std::uint16_t label) {
   return Tracer(plane, columns, rows, label).trace();
+}
+
+std::vector<Outline> join_holes(const std::vector<Outline>& outlines) {
+  std::vector<Outline> joined, holes;
+  for (const Outline& outline : outlines)
+    is_hole(outline) ? holes.push_back(from_leftmost(outline)) : joined.push_back(outline);
+  // What lies to the left of a hole is the outline around both or a hole that begins farther to the left, joined by
+  // then.
+  std::sort(holes.begin(), holes.end());
+  for (Outline& hole : holes) {
+    const auto [around, after, point] = leftwards(joined, hole.front());
+    hole.push_back(hole.front());
+    if ((*around)[after] != point) hole.insert(hole.begin(), point);
+    if ((*around)[(after + 1) % around->size()] != point) hole.push_back(point);
+    around->insert(around->begin() + static_cast<std::ptrdiff_t>(after) + 1, hole.begin(), hole.end());
+  }
+  return joined;
 }
 
 }  // namespace voxd

@@ -40,6 +40,27 @@ TEST_CASE("results whose chunks interleave are put together", "[client]") {
   CHECK(outcome.contour == "cont");
 }
 
+TEST_CASE("a label map's grid is told", "[client]") {
+  ResultCollector collector(100);
+  v1::ResultHeader announced = header({{v1::Result::MASK, 1}});
+  v1::LabelGrid& grid = *announced.mutable_results(0)->mutable_grid();
+  grid.set_datatype("UINT16");
+  for (const std::uint32_t voxels : {5u, 6u, 7u}) grid.add_size(voxels);
+  for (int i = 0; i < 15; ++i) grid.add_affine(i);
+  REQUIRE_DATA_LOSS(collector.take(announced));
+
+  ResultCollector again(100);
+  grid.add_affine(15);
+  again.take(announced);
+  again.take(chunk(0, 0, "m"));
+  again.take(v1::Summary());
+  const SegmentationOutcome outcome = again.finish({});
+  CHECK(outcome.mask_grid.datatype == "UINT16");
+  CHECK(outcome.mask_grid.size == std::array<std::int64_t, 3>{5, 6, 7});
+  CHECK(outcome.mask_grid.affine[15] == 15);
+  CHECK(outcome.contour_grid.datatype.empty());
+}
+
 TEST_CASE("a header that contradicts itself or the limit is refused", "[client]") {
   ResultCollector collector(100);
   SECTION("twice the same kind") {

@@ -115,6 +115,12 @@ TEST_CASE("the options of a call reach the server", "[voxctl]") {
   CHECK(open.options().omit_mask());
   CHECK_FALSE(open.options().contour());
   CHECK_FALSE(open.options().report());
+
+  bench.segment({bench.file, "--mask", bench.path("m.nii"), "--contour", bench.path("c.nii.gz"), "--rtstruct",
+                 bench.path("r.dcm"), "--keyholes", "--quiet"});
+  CHECK(open.options().mask_format() == v1::Options::NIFTI);
+  CHECK(open.options().contour_format() == v1::Options::NIFTI_GZ);
+  CHECK(open.options().rtstruct_keyholes());
 }
 
 TEST_CASE("each kind of refusal has its exit code and is one line", "[voxctl]") {
@@ -148,6 +154,7 @@ TEST_CASE("a usage error is one line and exit code 1", "[voxctl]") {
   require_one_line(voxctl({"segment", "--model", "brain"}), 1, "INPUT");
   require_one_line(bench.segment({bench.file, "--colour", "red"}), 1, "--colour");
   require_one_line(bench.segment({bench.file, "--timeout", "soon"}), 1, "--timeout");
+  require_one_line(bench.segment({bench.file, "--mask", mask, "--keyholes"}), 1, "--rtstruct");
   require_one_line(bench.segment({bench.file, "--timeout", "-1"}), 1, "--timeout");
   require_one_line(bench.segment({bench.file, "--priority", "99999999999"}), 1, "--priority");
   require_one_line(bench.segment({bench.file, "--mask", mask, "--contour", mask}), 1, mask);

@@ -147,7 +147,7 @@ TEST_CASE("a segmentation's voxels lie where the labels were drawn", "[dicom][se
 }
 
 /// Even and odd.
-bool inside(const std::vector<std::vector<PixelPoint>>& polygons, double x, double y) {
+bool inside(const std::vector<Outline>& polygons, double x, double y) {
   bool odd = false;
   for (const auto& polygon : polygons)
     for (std::size_t i = 0, j = polygon.size() - 1; i < polygon.size(); j = i++) {
@@ -160,17 +160,18 @@ bool inside(const std::vector<std::vector<PixelPoint>>& polygons, double x, doub
 
 TEST_CASE("a structure set filled by even and odd is the label map", "[dicom][rtstruct]") {
   const std::string name =
-      GENERATE(as<std::string>{}, "axial", "descending", "turned", "sagittal", "oblique", "tilted");
-  CAPTURE(name);
+      GENERATE(as<std::string>{}, "axial", "descending", "turned", "sagittal", "oblique", "tilted", "enhanced");
+  const Holes holes = GENERATE(Holes::outlines, Holes::keyholes);
+  CAPTURE(name, holes == Holes::keyholes);
   const Series series(series_named(name));
   const Geometry& geometry = series.source.series.geometry;
   const HostVolume labels = labels_of(geometry);
-  const Bytes file = encode_dicom_rtstruct(labels, series.subject(names));
+  const Bytes file = encode_dicom_rtstruct(labels, series.subject(names), holes);
   CHECK(attribute(file, 0x0010, 0x0010) == "Doe^Jane");
   const Affine to_voxels = inverse(geometry.affine);
-  std::map<std::pair<std::string, int>, std::vector<std::vector<PixelPoint>>> polygons;
+  std::map<std::pair<std::string, int>, std::vector<Outline>> polygons;
   for (const ReadContour& contour : read_rtstruct(file)) {
-    std::vector<PixelPoint> polygon;
+    Outline polygon;
     int slice = -1;
     for (const Vec3& point : contour.points_mm) {
       const Vec3 voxel = apply(to_voxels, {-point[0], -point[1], point[2]});
@@ -210,18 +211,41 @@ TEST_CASE("what cannot be referred to, and label maps on another grid, are refus
   CHECK_THROWS_WITH(encode_dicom_rtstruct(labels, bad.subject(names)), Contains("SOPClassUID is empty"));
 }
 
-TEST_CASE("outlines of odd shapes hold exactly their pixels", "[dicom][rtstruct]") {
+/// How often the outlines go around a point, those that run one way less those that run the other.
+int turns_around(const std::vector<Outline>& outlines, double x, double y) {
+  int turns = 0;
+  for (const Outline& outline : outlines)
+    for (std::size_t i = 0; i < outline.size(); ++i) {
+      const auto& [ax, ay] = outline[i];
+      const auto& [bx, by] = outline[(i + 1) % outline.size()];
+      if ((ay > y) == (by > y) || x >= (bx - ax) * (y - ay) / (by - ay) + ax) continue;
+      turns += by > ay ? 1 : -1;
+    }
+  return turns;
+}
+
+TEST_CASE("outlines of odd shapes hold exactly their pixels, holes joined or not", "[dicom][rtstruct]") {
   constexpr int size = 24;
+  const std::uint32_t of_sixteen = GENERATE(10u, 12u, 14u);  // as many pixels have the label
+  CAPTURE(of_sixteen);
   std::vector<std::uint16_t> plane(size * size);
   std::uint32_t state = 1;
   for (std::uint16_t& label : plane) {
     state = state * 1664525 + 1013904223;
-    label = static_cast<std::uint16_t>(state >> 28 < 8 ? 5 : 0);
+    label = static_cast<std::uint16_t>(state >> 28 < of_sixteen ? 5 : 0);
   }
-  const auto outlines = trace_outlines(plane, size, size, 5);
+  const std::vector<Outline> outlines = trace_outlines(plane, size, size, 5);
+  const std::vector<Outline> joined = join_holes(outlines);
   for (int y = 0; y < size; ++y)
-    for (int x = 0; x < size; ++x)
-      REQUIRE(inside(outlines, x, y) == (plane[static_cast<std::size_t>(y * size + x)] == 5));
+    for (int x = 0; x < size; ++x) {
+      const bool has_label = plane[static_cast<std::size_t>(y * size + x)] == 5;
+      REQUIRE(inside(outlines, x, y) == has_label);
+      REQUIRE(inside(joined, x, y) == has_label);
+      REQUIRE(std::abs(turns_around(joined, x, y)) == (has_label ? 1 : 0));
+    }
+  for (const Outline& outline : joined)
+    for (std::size_t i = 0; i < outline.size(); ++i) REQUIRE(outline[i] != outline[(i + 1) % outline.size()]);
+  CHECK(joined.size() < outlines.size());
   CHECK(trace_outlines(plane, size, size, 6).empty());
 }
 

@@ -234,6 +234,17 @@ TEST_CASE("a part that names a channel which the model does not have is refused 
   CHECK(segment(server.channel, open, image).status.ok());
 }
 
+TEST_CASE("a format that is not known is refused before any chunk") {
+  const ServerFixture server;
+  const std::string image = small_image();
+  v1::Open open = open_for(image);
+  open.mutable_options()->set_contour_format(static_cast<v1::Options::LabelFormat>(3));
+  const SegmentOutcome outcome = segment(server.channel, open, image);
+  CHECK(outcome.status.error_code() == grpc::StatusCode::INVALID_ARGUMENT);
+  CHECK(outcome.status.error_message() == "options.contour_format: 3, known are 0 to 2");
+  CHECK_FALSE(outcome.accepted);
+}
+
 TEST_CASE("probabilities that a chain does not have are refused before any chunk") {
   const ServerFixture server({}, [](FakePipeline& fake) { fake.description_.has_probabilities = false; });
   const std::string image = small_image();

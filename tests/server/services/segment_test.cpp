@@ -1,6 +1,7 @@
 #include <cstring>
 #include <thread>
 
+#include "server/decode/nifti.h"
 #include "tests/server/services/server_fixture.h"
 #include "tests/support/catch.h"
 #include "tests/support/nifti_builder.h"
@@ -64,6 +65,38 @@ TEST_CASE("only what is asked for comes back, in the header's order") {
   REQUIRE(outcome.status.ok());
   REQUIRE(outcome.results.size() == 1);
   CHECK(outcome.results.count(v1::Result::CONTOUR) == 1);
+}
+
+TEST_CASE("each label map comes in the format that is asked for, with its grid") {
+  const ServerFixture server;
+  const std::string image = small_image();
+  v1::Open open = open_for(image);
+  const SegmentOutcome compressed = segment(server.channel, open, image);
+  open.mutable_options()->set_mask_format(v1::Options::RAW);
+  open.mutable_options()->set_contour_format(v1::Options::NIFTI);
+  const SegmentOutcome outcome = segment(server.channel, open, image);
+  REQUIRE(outcome.status.ok());
+  const std::string file = unzipped(compressed.results.at(v1::Result::MASK));
+  CHECK(outcome.results.at(v1::Result::CONTOUR) == unzipped(compressed.results.at(v1::Result::CONTOUR)));
+  // NIfTI runs the other way: its first axis is the fastest.
+  const std::string& voxels = outcome.results.at(v1::Result::MASK);
+  REQUIRE(voxels.size() == 24);
+  const v1::Result& described = outcome.header.results(0);
+  CHECK(described.media_type() == "application/octet-stream");
+  CHECK(described.grid().datatype() == "UINT8");
+  const auto [nx, ny, nz] = std::array{described.grid().size(0), described.grid().size(1), described.grid().size(2)};
+  REQUIRE(nx * ny * nz == 24);
+  for (std::uint32_t x = 0; x < nx; ++x)
+    for (std::uint32_t y = 0; y < ny; ++y)
+      for (std::uint32_t z = 0; z < nz; ++z)
+        REQUIRE(voxels[(x * ny + y) * nz + z] == file[352 + x + nx * (y + ny * z)]);
+  const Affine affine = decode_nifti(std::as_bytes(std::span(file)), allocate_host, {}).geometry.affine;
+  REQUIRE(described.grid().affine_size() == 16);
+  for (int i = 0; i < 16; ++i)
+    CHECK(described.grid().affine(i) == affine[static_cast<std::size_t>(i / 4)][static_cast<std::size_t>(i % 4)]);
+  CHECK(compressed.header.results(0).media_type() == "application/gzip");
+  CHECK(compressed.header.results(0).grid().size(0) == nx);
+  CHECK_FALSE(outcome.header.results(2).has_grid());
 }
 
 TEST_CASE("a preview is a PNG of the image with its mask") {

@@ -130,9 +130,9 @@ bool SegmentCaller::read() {
   switch (event.message_case()) {
     case v1::SegmentEvent::kAccepted: outcome_.accepted = event.accepted(); break;
     case v1::SegmentEvent::kProgress: outcome_.progress.push_back(event.progress()); break;
-    case v1::SegmentEvent::kResultHeader: header_ = event.result_header(); break;
+    case v1::SegmentEvent::kResultHeader: outcome_.header = event.result_header(); break;
     case v1::SegmentEvent::kResultChunk:
-      outcome_.results[header_.results(static_cast<int>(event.result_chunk().result())).kind()] +=
+      outcome_.results[outcome_.header.results(static_cast<int>(event.result_chunk().result())).kind()] +=
           event.result_chunk().data();
       break;
     case v1::SegmentEvent::kSummary: outcome_.summary = event.summary(); break;

@@ -54,6 +54,7 @@ struct SegmentOutcome {
   grpc::Status status;
   std::optional<v1::Accepted> accepted;
   std::vector<v1::Progress> progress;
+  v1::ResultHeader header;
   std::map<v1::Result::Kind, std::string> results;
   std::optional<v1::Summary> summary;
   bool saw(v1::Progress::Stage stage) const;
@@ -84,7 +85,6 @@ class SegmentCaller {
   std::unique_ptr<v1::Segmentation::Stub> stub_;
   std::unique_ptr<grpc::ClientReaderWriter<v1::SegmentRequest, v1::SegmentEvent>> stream_;
   SegmentOutcome outcome_;
-  v1::ResultHeader header_;
   bool upload_ended_ = false;
 };
 
