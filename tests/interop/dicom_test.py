@@ -3,7 +3,9 @@
 import json
 import shutil
 import subprocess
+import sys
 import zipfile
+from pathlib import Path
 
 import highdicom
 import nibabel
@@ -93,7 +95,26 @@ def test_highdicom_reads_the_segmentation_as_the_label_map(series, results):
     assert float(measures.SpacingBetweenSlices) == pytest.approx(1)
 
 
-def test_rt_utils_reads_the_structure_set_as_the_label_map(server, head, tmp_path):
+def test_dcmqi_reads_the_segmentation_as_the_label_map(results, tmp_path):
+    reader = Path(sys.executable).with_name("segimage2itkimage")
+    said = subprocess.run([reader, "--inputDICOM", results[0] / "seg.dcm", "--outputDirectory", tmp_path, "--outputType", "nii", "--prefix", "dcmqi"],
+                          capture_output=True, text=True, timeout=120)
+    assert said.returncode == 0, said.stdout + said.stderr
+    meta = json.loads((tmp_path / "dcmqi-meta.json").read_text())
+    assert [segment["SegmentLabel"] for group in meta["segmentAttributes"] for segment in group] == ["brain"]
+    [file] = tmp_path.glob("dcmqi-*.nii.gz")
+    mask, affine = mask_of(results[0])
+    image = nibabel.load(file)
+    found = np.argwhere(np.asarray(image.dataobj) != 0)  # on the smallest box around it
+    voxels = nibabel.affines.apply_affine(np.linalg.inv(affine) @ image.affine, found)
+    assert np.allclose(voxels, np.round(voxels), atol=1e-3)
+    read = np.zeros_like(mask)
+    read[tuple(np.round(voxels).astype(int).T)] = 1
+    assert np.array_equal(read, mask)
+
+
+@pytest.mark.parametrize("holes", [[], ["--keyholes"]])
+def test_rt_utils_reads_the_structure_set_as_the_label_map(server, head, tmp_path, holes):
     voxels, affine = head
     # Squared, because rt_utils takes rows for columns where they differ in number.
     margin = voxels.shape[1] - voxels.shape[0]
@@ -101,7 +122,7 @@ def test_rt_utils_reads_the_structure_set_as_the_label_map(server, head, tmp_pat
     moved[:3, 3] -= affine[:3, 0] * (margin // 2)
     square = np.pad(voxels, ((margin // 2, margin - margin // 2), (0, 0), (0, 0)))
     write_series(tmp_path / "square", square, moved)
-    result = server.voxctl("segment", tmp_path / "square", "--model", BRAIN, "--mask", tmp_path / "mask.nii.gz", "--rtstruct", tmp_path / "rtstruct.dcm")
+    result = server.voxctl("segment", tmp_path / "square", "--model", BRAIN, "--mask", tmp_path / "mask.nii.gz", "--rtstruct", tmp_path / "rtstruct.dcm", *holes)
     assert result.returncode == OK, result.stderr
     structures = rt_utils.RTStructBuilder.create_from(dicom_series_path=str(tmp_path / "square"), rt_struct_path=str(tmp_path / "rtstruct.dcm"))
     assert structures.get_roi_names() == ["brain"]

@@ -28,8 +28,11 @@ def client(server):
 
 @pytest.fixture(scope="module")
 def over_grpc(server):
-    """The masks that gRPC's client gets."""
-    image = volume()
+    return masks_over_grpc(server, volume())
+
+
+def masks_over_grpc(server, image):
+    """What gRPC's client gets."""
     tensor = grpcclient.InferInput("INPUT0", list(image.shape), "FP32")
     tensor.set_data_from_numpy(image)
     with grpcclient.InferenceServerClient(server.address) as client:
@@ -37,8 +40,8 @@ def over_grpc(server):
         return {name: answer.as_numpy(name) for name in ("MASK", "CONTOUR")}
 
 
-def volume():
-    return body_phantom()[None].astype(np.float32)
+def volume(*shape):
+    return body_phantom(*shape)[None].astype(np.float32)
 
 
 def as_input(image, datatype="FP32", binary=True):
@@ -76,13 +79,16 @@ def test_metadata_config_statistics_and_index_are_as_over_grpc(client):
     assert [(m["name"], m["state"]) for m in client.get_model_repository_index()] == [(MODEL, "READY")]
 
 
-def test_the_tutorials_calls_give_the_masks_that_grpc_gives(client, over_grpc):
+@pytest.mark.parametrize("shape", [(64, 64, 40), (512, 512, 114)])  # the second is the tutorial's
+def test_the_tutorials_calls_give_the_masks_that_grpc_gives(server, client, shape):
+    image = volume(shape)
     outputs = [httpclient.InferRequestedOutput(name, binary_data=True) for name in ("MASK", "CONTOUR")]
-    answer = client.infer(model_name=MODEL, model_version="1", inputs=[as_input(volume())], outputs=outputs, request_id="study-17")
-    for name, expected in over_grpc.items():
+    answer = client.infer(model_name=MODEL, model_version="1", inputs=[as_input(image)], outputs=outputs, request_id="study-17")
+    expected = masks_over_grpc(server, image)
+    for name in ("MASK", "CONTOUR"):
         assert list(answer.as_numpy(name).shape) == GRID
-        assert np.array_equal(answer.as_numpy(name), expected), name
-    assert np.any(over_grpc["MASK"])
+        assert np.array_equal(answer.as_numpy(name), expected[name]), name
+    assert np.any(expected["MASK"])
     response = answer.get_response()
     assert (response["id"], response["model_name"], response["model_version"]) == ("study-17", MODEL, "1")
     assert "stage_ms" in response["parameters"]
