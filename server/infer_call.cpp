@@ -93,6 +93,8 @@ void InferCall::OnCancel() {
     const std::lock_guard lock(mutex_);
     cancelled_ = true;
     job = job_;
+    // The status that was sent along with the answer never arrived.
+    if (record_.stage == "send" && !record_.code) record_.fail(gone_caller(deadline_of(context_)));
   }
   if (job) serving_.give_up(*job);
 }

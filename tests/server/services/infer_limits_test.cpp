@@ -1,3 +1,6 @@
+#include <grpcpp/completion_queue.h>
+#include <grpcpp/generic/generic_stub.h>
+
 #include <future>
 
 #include "tests/server/services/infer_caller.h"
@@ -38,6 +41,54 @@ TEST_CASE("a cancelled inference frees its worker and what it held") {
   CHECK(server.app->admission().bytes() == 0);
   gate.open();
   CHECK(infer(server, float_request()).status.ok());
+}
+
+/// A ModelInfer whose answer is not read, but for its headers.
+class UnreadCall {
+ public:
+  UnreadCall(const ServerFixture& server, const ModelInferRequest& request)
+      : stub_(server.channel),
+        call_(stub_.PrepareCall(&context_, "/inference.GRPCInferenceService/ModelInfer", &queue_)) {
+    const grpc::Slice message(request.SerializeAsString());
+    call_->StartCall(this);
+    wait();
+    call_->WriteLast(grpc::ByteBuffer(&message, 1), grpc::WriteOptions(), this);
+    wait();
+    call_->ReadInitialMetadata(this);
+    wait();
+  }
+  grpc::Status cancel() {
+    context_.TryCancel();
+    grpc::Status status;
+    call_->Finish(&status, this);
+    wait();
+    return status;
+  }
+
+ private:
+  void wait() {
+    void* tag = nullptr;
+    bool ok = false;
+    REQUIRE(queue_.Next(&tag, &ok));
+  }
+
+  grpc::ClientContext context_;
+  grpc::CompletionQueue queue_;
+  grpc::GenericStub stub_;
+  std::unique_ptr<grpc::GenericClientAsyncReaderWriter> call_;
+};
+
+TEST_CASE("an inference that is cancelled while its answer is sent counts as cancelled there") {
+  const ServerFixture server;
+  constexpr int size = 256;  // 48 MiB of answer, far beyond what gRPC takes before the client reads
+  ModelInferRequest request = request_of("UINT8", std::string(std::size_t{size} * size * size / 2, '\1'));
+  request.mutable_inputs(0)->clear_shape();
+  for (const int axis : {1, size, size, size / 2}) request.mutable_inputs(0)->add_shape(axis);
+  UnreadCall call(server, request);
+  CHECK(call.cancel().error_code() == grpc::StatusCode::CANCELLED);
+  server.wait_idle();
+  const std::string metrics = server.app->records().metrics.text({});
+  CHECK_THAT(metrics, Contains("voxd_calls_ended_early_total{cause=\"cancelled\",stage=\"send\"} 1"));
 }
 
 TEST_CASE("an inference is refused on its headers when the server has enough to do") {
