@@ -1,6 +1,7 @@
 // The CUDA functions of a build without CUDA: each says so.
 #include "gpu_transforms/cuda_calls.h"
 #include "gpu_transforms/cuda_memory.h"
+#include "gpu_transforms/imported_memory.h"
 #include "gpu_transforms/memory_pool.h"
 #include "gpu_transforms/volume/error.h"
 
@@ -21,6 +22,10 @@ std::unique_ptr<Stream> make_cuda_stream(int) { fail(Code::failed_precondition, 
 std::string cuda_device_name(int) { fail(Code::failed_precondition, kReason); }
 
 std::int64_t cuda_free_memory(int) { fail(Code::failed_precondition, kReason); }
+
+std::shared_ptr<const ImportedMemory> import_cuda_memory(std::span<const std::byte>, int) {
+  fail(Code::failed_precondition, kReason);
+}
 
 DeviceAllocator cuda_async_allocator() { fail(Code::failed_precondition, kReason); }
 

@@ -65,6 +65,7 @@ void KserveCalls::answer(const Caller& caller, const inference::ServerMetadataRe
        {"model_configuration", "statistics", "binary_tensor_data", "parameters", "schedule_policy"})
     response.add_extensions(extension);
   if (serving_.shared_memory.enabled()) response.add_extensions("system_shared_memory");
+  if (serving_.shared_memory.takes_cuda()) response.add_extensions("cuda_shared_memory");
   if (!changes_) return;
   response.add_extensions("model_repository");
   response.add_extensions("logging");

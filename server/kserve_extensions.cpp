@@ -6,8 +6,7 @@
 namespace voxd {
 namespace {
 
-constexpr const char* kNoCudaSharedMemory =
-    "Client shared memory is disabled: this server does not take memory of CUDA devices";
+constexpr SharedMemoryKind kSystem = SharedMemoryKind::system, kCuda = SharedMemoryKind::cuda;
 
 }  // namespace
 
@@ -16,7 +15,7 @@ void KserveCalls::answer(const Caller& caller, const inference::SystemSharedMemo
   allow(caller, "SystemSharedMemoryStatus");
   SharedMemory& memory = serving_.shared_memory;
   const std::string scope = memory.scope_of({caller.peer, identity_of(caller)});
-  for (const RegionDescription& region : memory.list(scope, request.name())) {
+  for (const RegionDescription& region : memory.list(kSystem, scope, request.name())) {
     auto& status = (*response.mutable_regions())[region.name];
     status.set_name(region.name);
     status.set_key(region.key);
@@ -37,26 +36,40 @@ void KserveCalls::answer(const Caller& caller, const inference::SystemSharedMemo
                          inference::SystemSharedMemoryUnregisterResponse&) const {
   allow(caller, "SystemSharedMemoryUnregister");
   SharedMemory& memory = serving_.shared_memory;
-  memory.remove(memory.scope_of({caller.peer, identity_of(caller)}), request.name());
+  memory.remove(kSystem, memory.scope_of({caller.peer, identity_of(caller)}), request.name());
 }
 
-// Clients that use no memory of a CUDA device ask what there is, and to forget it, all the same.
+// Clients that use no memory of a CUDA device ask what there is, and to forget it, all the same: where shared memory is
+// off there is none.
 void KserveCalls::answer(const Caller& caller, const inference::CudaSharedMemoryStatusRequest& request,
-                         inference::CudaSharedMemoryStatusResponse&) const {
+                         inference::CudaSharedMemoryStatusResponse& response) const {
   allow(caller, "CudaSharedMemoryStatus");
-  if (!request.name().empty())
-    fail(Code::not_found, "Unable to find cuda shared memory region: '", printable(request.name()), "'");
+  SharedMemory& memory = serving_.shared_memory;
+  const std::string scope = memory.enabled() ? memory.scope_of({caller.peer, identity_of(caller)}) : "";
+  for (const RegionDescription& region : memory.list(kCuda, scope, request.name())) {
+    auto& status = (*response.mutable_regions())[region.name];
+    status.set_name(region.name);
+    status.set_device_id(static_cast<std::uint64_t>(region.device));
+    status.set_byte_size(region.byte_size);
+  }
 }
 
-void KserveCalls::answer(const Caller& caller, const inference::CudaSharedMemoryRegisterRequest&,
+void KserveCalls::answer(const Caller& caller, const inference::CudaSharedMemoryRegisterRequest& request,
                          inference::CudaSharedMemoryRegisterResponse&) const {
   allow(caller, "CudaSharedMemoryRegister");
-  fail(Code::unimplemented, kNoCudaSharedMemory);
+  SharedMemory& memory = serving_.shared_memory;
+  memory.add(memory.scope_of({caller.peer, identity_of(caller)}), {.name = request.name(),
+                                                                   .byte_size = request.byte_size(),
+                                                                   .kind = kCuda,
+                                                                   .device = request.device_id(),
+                                                                   .raw_handle = request.raw_handle()});
 }
 
-void KserveCalls::answer(const Caller& caller, const inference::CudaSharedMemoryUnregisterRequest&,
+void KserveCalls::answer(const Caller& caller, const inference::CudaSharedMemoryUnregisterRequest& request,
                          inference::CudaSharedMemoryUnregisterResponse&) const {
   allow(caller, "CudaSharedMemoryUnregister");
+  SharedMemory& memory = serving_.shared_memory;
+  if (memory.enabled()) memory.remove(kCuda, memory.scope_of({caller.peer, identity_of(caller)}), request.name());
 }
 
 void KserveCalls::answer(const Caller& caller, const inference::TraceSettingRequest& request,

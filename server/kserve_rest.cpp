@@ -1,5 +1,8 @@
 #include "server/kserve_rest.h"
 
+#include <openssl/evp.h>
+
+#include <algorithm>
 #include <future>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -40,8 +43,23 @@ std::uint64_t number_in(const Body& body, const char* key, std::optional<std::ui
   const auto found = body.find(key);
   if (found == body.end() && otherwise) return *otherwise;
   if (found == body.end() || !found->is_number_unsigned())
-    fail(Code::invalid_argument, "request: '", key, "' is missing or no number of bytes");
+    fail(Code::invalid_argument, "request: '", key, "' is missing or no whole number from 0");
   return found->get<std::uint64_t>();
+}
+
+/// {"raw_handle": {"b64": "..."}}
+std::string handle_in(const Body& body) {
+  const auto handle = body.find("raw_handle");
+  if (handle == body.end() || !handle->is_object())
+    fail(Code::invalid_argument, "request: 'raw_handle' is missing or no object");
+  const std::string text = text_in(*handle, "b64");
+  std::string bytes(text.size() / 4 * 3, '\0');
+  const int count = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()),
+                                    reinterpret_cast<const unsigned char*>(text.data()), static_cast<int>(text.size()));
+  const auto padding = static_cast<std::size_t>(std::count(text.begin(), text.end(), '='));
+  if (text.empty() || count < 0 || padding > 2) fail(Code::invalid_argument, "request: 'raw_handle' is not in Base64");
+  bytes.resize(static_cast<std::size_t>(count) - padding);
+  return bytes;
 }
 
 /// A call as its path's parts are read from left to right.
@@ -216,7 +234,13 @@ class RestReader {
       return {};
     }
     if (!last_is("register")) not_found();
-    ask<inference::CudaSharedMemoryRegisterResponse>(inference::CudaSharedMemoryRegisterRequest());
+    inference::CudaSharedMemoryRegisterRequest request;
+    const Body body = body_of(call_.body);
+    request.set_name(name);
+    request.set_raw_handle(handle_in(body));
+    request.set_device_id(static_cast<std::int64_t>(number_in(body, "device_id")));
+    request.set_byte_size(number_in(body, "byte_size"));
+    ask<inference::CudaSharedMemoryRegisterResponse>(request);
     return {};
   }
 

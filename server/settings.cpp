@@ -277,6 +277,7 @@ void check(const Settings& settings) {
     fail(Code::invalid_argument, "--model-repository: is required, unless every --model is a .ts file");
   for (const std::string& address : settings.addresses) check_address(settings, address);
   check_http_address(settings);
+  check(settings.shared_memory);
   if (settings.tls.certificate.empty() != settings.tls.key.empty())
     fail(Code::invalid_argument, "--tls-cert and --tls-key: only one of them is given");
   if (!settings.tls.client_ca.empty() && !settings.tls.on())

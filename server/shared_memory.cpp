@@ -13,6 +13,8 @@ namespace voxd {
 namespace {
 
 constexpr const char* kDisabled = "Client shared memory is disabled: the server was started without --shm";
+constexpr const char* kNoCuda =
+    "Client shared memory is disabled: this server does not take memory of CUDA devices (--shm system+cuda)";
 // Objects of this name are not memory that a client shares: semaphores, and what Triton's Python backend keeps to
 // itself.
 constexpr std::array<std::string_view, 2> kReserved{"sem.", "triton_python_backend_shm_region"};
@@ -43,7 +45,8 @@ double seconds_between(Clock::time_point from, Clock::time_point to) {
 
 }  // namespace
 
-SharedMemory::SharedMemory(Options options) : options_(std::move(options)), owners_(with_own(options_.owners)) {}
+SharedMemory::SharedMemory(Options options)
+    : options_(std::move(options)), owners_(with_own(options_.owners)), imports_(options_.import) {}
 
 std::string SharedMemory::scope_of(const Caller& caller) const {
   if (!options_.enabled) fail(Code::unimplemented, kDisabled);
@@ -58,12 +61,12 @@ std::string SharedMemory::scope_of(const Caller& caller) const {
 
 void SharedMemory::add(const std::string& scope, RegionDescription description, Clock::time_point now) {
   check_name(description.name);
-  check_key(description);
+  check_kind(description);
   const std::lock_guard lock(mutex_);
   forget_idle(now);
   check_room(scope, description);
   const auto size = static_cast<std::int64_t>(description.byte_size);
-  const auto region = std::make_shared<const SharedRegion>(std::move(description), owners_);
+  const std::shared_ptr<const SharedRegion> region = open(std::move(description));
   entries_[{scope, region->description().name}] = {region, now, now};
   bytes_ += size;
   spdlog::info("shared memory region '{}' of {} bytes registered", printable(region->description().name), size);
@@ -80,24 +83,29 @@ std::shared_ptr<const SharedRegion> SharedMemory::find(const std::string& scope,
   return entry->second.region;
 }
 
-std::vector<RegionDescription> SharedMemory::list(const std::string& scope, const std::string& name,
-                                                  Clock::time_point now) {
+std::vector<RegionDescription> SharedMemory::list(SharedMemoryKind kind, const std::string& scope,
+                                                  const std::string& name, Clock::time_point now) {
   const std::lock_guard lock(mutex_);
   forget_idle(now);
   std::vector<RegionDescription> regions;
   for (const auto& [place, entry] : entries_)
-    if (place.first == scope && (name.empty() || place.second == name)) regions.push_back(entry.region->description());
+    if (entry.region->description().kind == kind && place.first == scope && (name.empty() || place.second == name))
+      regions.push_back(entry.region->description());
   if (!name.empty() && regions.empty())
-    fail(Code::not_found, "Unable to find system shared memory region: '", printable(name, max_name), "'");
+    fail(Code::not_found, "Unable to find ", kind == SharedMemoryKind::cuda ? "cuda" : "system",
+         " shared memory region: '", printable(name, max_name), "'");
   return regions;
 }
 
-void SharedMemory::remove(const std::string& scope, const std::string& name, Clock::time_point now) {
+void SharedMemory::remove(SharedMemoryKind kind, const std::string& scope, const std::string& name,
+                          Clock::time_point now) {
   const std::lock_guard lock(mutex_);
   forget_idle(now);
   for (auto entry = entries_.begin(); entry != entries_.end();) {
     const auto& [in, called] = entry->first;
-    entry = in == scope && (name.empty() || called == name) ? erase(entry, now) : std::next(entry);
+    const bool is_meant =
+        entry->second.region->description().kind == kind && in == scope && (name.empty() || called == name);
+    entry = is_meant ? erase(entry, now) : std::next(entry);
   }
 }
 
@@ -116,7 +124,22 @@ void SharedMemory::check_key(const RegionDescription& region) const {
   const auto begins_key = [&key](const std::string& prefix) { return key.starts_with(prefix); };
   if (std::none_of(options_.key_prefixes.begin(), options_.key_prefixes.end(), begins_key))
     refuse("begins with none of the prefixes that this server takes (--shm-key-prefix)");
-  if (region.byte_size == 0) refuse("byte_size: 0 bytes, at least 1");
+}
+
+void SharedMemory::check_kind(const RegionDescription& region) const {
+  if (region.kind == SharedMemoryKind::system)
+    check_key(region);
+  else if (!options_.cuda)
+    fail(Code::unimplemented, kNoCuda);
+  if (region.byte_size == 0)
+    fail(Code::invalid_argument, "shared memory region '", printable(region.name), "': byte_size: 0 bytes, at least 1");
+}
+
+std::shared_ptr<const SharedRegion> SharedMemory::open(RegionDescription description) {
+  if (description.kind == SharedMemoryKind::system)
+    return std::make_shared<const SystemRegion>(std::move(description), owners_);
+  std::shared_ptr<const ImportedMemory> memory = imports_.open(description);
+  return std::make_shared<const CudaRegion>(std::move(description), std::move(memory));
 }
 
 void SharedMemory::check_room(const std::string& scope, const RegionDescription& region) const {

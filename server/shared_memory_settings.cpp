@@ -2,19 +2,23 @@
 
 #include <CLI/CLI.hpp>
 
+#include "gpu_transforms/stream.h"
+
 namespace voxd {
 
 void add_shared_memory_options(CLI::App& app, SharedMemory::Options& options) {
   app.add_option(
          "--shm",
          [&options](const CLI::results_t& given) {
-           options.enabled = given.front() == "system";
+           options.enabled = given.front() != "off";
+           options.cuda = given.front() == "system+cuda";
            return true;
          },
-         "Memory that clients on this machine share instead of sending it: off, or system (POSIX shared memory)")
+         "Memory that clients on this machine share instead of sending it: off, system (POSIX shared memory), or "
+         "system+cuda (memory of CUDA devices, too)")
       ->envname("VOXD_SHM")
       ->default_str("off")
-      ->check(CLI::IsMember({"off", "system"}))
+      ->check(CLI::IsMember({"off", "system", "system+cuda"}))
       ->type_name("WHICH");
   app.add_option("--shm-key-prefix", options.key_prefixes,
                  "With what the keys of clients' shared memory must begin; may be repeated")
@@ -40,6 +44,11 @@ void add_shared_memory_options(CLI::App& app, SharedMemory::Options& options) {
       ->capture_default_str()
       ->check(CLI::Range(0.0, 31536000.0))
       ->type_name("SECONDS");
+}
+
+void check(const SharedMemory::Options& options) {
+  std::string why;
+  if (options.cuda && cuda_device_count(&why) == 0) fail(Code::invalid_argument, "--shm: system+cuda: ", why);
 }
 
 }  // namespace voxd

@@ -55,23 +55,23 @@ void check_size(const struct ::stat& state, const RegionDescription& region) {
 
 }  // namespace
 
-SharedRegion::SharedRegion(RegionDescription description, const std::set<::uid_t>& owners)
-    : description_(std::move(description)), reading_(open_object(description_)) {
-  const struct ::stat state = state_of(reading_, description_);
-  check_object(state, description_, owners);
-  check_size(state, description_);
-  object_ = {state.st_dev, state.st_ino};
-}
-
 void SharedRegion::check_range(std::uint64_t offset, std::uint64_t size) const {
   if (offset > description_.byte_size || size > description_.byte_size - offset)
     fail(Code::invalid_argument, "Invalid offset + byte size for shared memory region: '", printable(description_.name),
          "': from ", offset, ", ", size, " bytes, of ", description_.byte_size);
 }
 
-void SharedRegion::read(std::uint64_t offset, std::span<std::byte> target) const {
+SystemRegion::SystemRegion(RegionDescription its_description, const std::set<::uid_t>& owners)
+    : SharedRegion(std::move(its_description)), reading_(open_object(description())) {
+  const struct ::stat state = state_of(reading_, description());
+  check_object(state, description(), owners);
+  check_size(state, description());
+  object_ = {SharedMemoryKind::system, state.st_dev, state.st_ino};
+}
+
+void SystemRegion::read(std::uint64_t offset, std::span<std::byte> target) const {
   check_range(offset, target.size());
-  std::uint64_t from = description_.offset + offset;
+  std::uint64_t from = description().offset + offset;
   while (!target.empty()) {
     const ::ssize_t count = ::pread(reading_.number(), target.data(), target.size(), static_cast<::off_t>(from));
     if (count < 0 && errno == EINTR) continue;
@@ -82,37 +82,37 @@ void SharedRegion::read(std::uint64_t offset, std::span<std::byte> target) const
 }
 
 // By way of /proc: the very object that is open, whatever its name stands for by now.
-void SharedRegion::prepare_to_write() const {
+void SystemRegion::prepare_to_write() const {
   const std::lock_guard lock(mutex_);
   if (writing_.is_open()) return;
   const std::string path = "/proc/self/fd/" + std::to_string(reading_.number());
   writing_ = FileDescriptor(::open(path.c_str(), O_RDWR | O_CLOEXEC));
   const int error = errno;
   if (!writing_.is_open())
-    fail(Code::permission_denied, "shared memory region '", printable(description_.name),
+    fail(Code::permission_denied, "shared memory region '", printable(description().name),
          "': cannot be written to: ", system_message(error));
 }
 
 // Writing would make an object longer again that its owner has cut.
-void SharedRegion::write(std::uint64_t offset, std::span<const std::byte> bytes) const {
+void SystemRegion::write(std::uint64_t offset, std::span<const std::byte> bytes) const {
   check_range(offset, bytes.size());
   prepare_to_write();
-  std::uint64_t to = description_.offset + offset;
-  if (static_cast<std::uint64_t>(state_of(reading_, description_).st_size) < to + bytes.size()) fail_short("written");
+  std::uint64_t to = description().offset + offset;
+  if (static_cast<std::uint64_t>(state_of(reading_, description()).st_size) < to + bytes.size()) fail_short("written");
   while (!bytes.empty()) {
     const ::ssize_t count = ::pwrite(writing_.number(), bytes.data(), bytes.size(), static_cast<::off_t>(to));
     const int error = errno;
     if (count < 0 && error == EINTR) continue;
     if (count <= 0)
-      fail(Code::resource_exhausted, "shared memory region '", printable(description_.name),
+      fail(Code::resource_exhausted, "shared memory region '", printable(description().name),
            "': cannot be written to: ", system_message(error));
     to += static_cast<std::uint64_t>(count);
     bytes = bytes.subspan(static_cast<std::size_t>(count));
   }
 }
 
-void SharedRegion::fail_short(const char* act) const {
-  fail(Code::invalid_argument, "shared memory region '", printable(description_.name), "': could not be ", act,
+void SystemRegion::fail_short(const char* act) const {
+  fail(Code::invalid_argument, "shared memory region '", printable(description().name), "': could not be ", act,
        " to its end; its object became shorter than when it was registered");
 }
 

@@ -176,7 +176,13 @@ TEST_CASE("HTTP: shared memory is registered, listed and forgotten") {
   CHECK(get(server, "/v2/systemsharedmemory/status").body.empty());
   CHECK(get(server, "/v2/cudasharedmemory/status").body.empty());
   CHECK(post(server, "/v2/cudasharedmemory/unregister").status == 200);
-  CHECK(post(server, "/v2/cudasharedmemory/region/c/register", "{}").status == 501);
+  const auto cuda = [&](const char* handle) {
+    const json body{{"raw_handle", {{"b64", handle}}}, {"device_id", 0}, {"byte_size", 24}};
+    return post(server, "/v2/cudasharedmemory/region/c/register", body.dump()).status;
+  };
+  CHECK(cuda("AAAA") == 501);
+  for (const char* handle : {"", "AAA", "A===", "AA*A"}) CHECK(cuda(handle) == 400);
+  CHECK(post(server, "/v2/cudasharedmemory/region/c/register", "{}").status == 400);
 }
 
 TEST_CASE("HTTP: roles go by the token, the same for each call as over gRPC") {

@@ -61,6 +61,16 @@ TEST_CASE("a bad setting of shared memory is refused with its name") {
   CHECK_THAT(line.text, Contains(flag));
 }
 
+TEST_CASE("memory of CUDA devices can be shared where there are any") {
+  const CommandLine line = parse({"--shm", "system+cuda"});
+  if (cuda_device_count() > 0) {
+    CHECK(line.settings.shared_memory.cuda);
+    return;
+  }
+  REQUIRE(line.exit_code);
+  CHECK_THAT(line.text, Contains("--shm: system+cuda: ") && Contains("cuda"));
+}
+
 TEST_CASE("a variable turns shared memory on") {
   ::setenv("VOXD_SHM", "system", 1);
   CHECK(accepted({}).enabled);

@@ -14,6 +14,7 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr const char* kHere = "loopback";
+constexpr SharedMemoryKind kSystem = SharedMemoryKind::system;
 
 SharedMemory::Options on() {
   silence_log();
@@ -29,7 +30,7 @@ std::optional<Code> adding(SharedMemory& memory, const std::string& key, const s
 
 std::vector<std::string> names(SharedMemory& memory, const std::string& scope = kHere) {
   std::vector<std::string> result;
-  for (const RegionDescription& region : memory.list(scope)) result.push_back(region.name);
+  for (const RegionDescription& region : memory.list(kSystem, scope)) result.push_back(region.name);
   return result;
 }
 
@@ -72,14 +73,14 @@ TEST_CASE("a region is found, listed and forgotten by its name") {
   memory.add(kHere, {"b", object.key(), 0, 10});
   CHECK(memory.find(kHere, "a")->description().offset == 2);
   CHECK(names(memory) == std::vector<std::string>{"a", "b"});
-  REQUIRE(memory.list(kHere, "a").size() == 1);
-  CHECK(memory.list(kHere, "a")[0].key == object.key());
-  CHECK(memory.list(kHere, "a")[0].byte_size == 3);
-  CHECK(code_of([&] { memory.list(kHere, "c"); }) == Code::not_found);
-  memory.remove(kHere, "a");
+  REQUIRE(memory.list(kSystem, kHere, "a").size() == 1);
+  CHECK(memory.list(kSystem, kHere, "a")[0].key == object.key());
+  CHECK(memory.list(kSystem, kHere, "a")[0].byte_size == 3);
+  CHECK(code_of([&] { memory.list(kSystem, kHere, "c"); }) == Code::not_found);
+  memory.remove(kSystem, kHere, "a");
   CHECK(code_of([&] { memory.find(kHere, "a"); }) == Code::not_found);
-  memory.remove(kHere, "a");
-  memory.remove(kHere);
+  memory.remove(kSystem, kHere, "a");
+  memory.remove(kSystem, kHere);
   CHECK(names(memory).empty());
   CHECK(code_of([&] { memory.add(kHere, {"a", object.key(), 0, 1}); }) == std::nullopt);
 }
@@ -98,7 +99,7 @@ TEST_CASE("callers of one kind of address do not see the regions of the other") 
   memory.add("loopback", {"r", object.key(), 0, 1});
   CHECK(code_of([&] { memory.find("unix", "r"); }) == Code::not_found);
   memory.add("unix", {"r", object.key(), 0, 1});
-  memory.remove("unix");
+  memory.remove(kSystem, "unix");
   CHECK(names(memory, "unix").empty());
   CHECK(names(memory, "loopback") == std::vector<std::string>{"r"});
 }
@@ -156,7 +157,7 @@ TEST_CASE("there are 256 regions at most, and one that was forgotten makes room"
   for (std::size_t i = 0; i < SharedMemory::max_regions; ++i)
     REQUIRE(adding(memory, object.key(), std::to_string(i)) == std::nullopt);
   CHECK(adding(memory, object.key(), "one more") == Code::resource_exhausted);
-  memory.remove(kHere, "7");
+  memory.remove(kSystem, kHere, "7");
   CHECK(adding(memory, object.key(), "one more") == std::nullopt);
 }
 
@@ -169,7 +170,7 @@ TEST_CASE("all regions together are held to a number of bytes") {
   CHECK(code_of([&] { memory.add(kHere, {"b", object.key(), 0, 6}); }) == Code::resource_exhausted);
   CHECK(code_of([&] { memory.add(kHere, {"b", object.key(), 0, ~std::uint64_t{0}}); }) == Code::resource_exhausted);
   CHECK(code_of([&] { memory.add(kHere, {"b", object.key(), 0, 5}); }) == std::nullopt);
-  memory.remove(kHere, "a");
+  memory.remove(kSystem, kHere, "a");
   CHECK(code_of([&] { memory.add(kHere, {"a", object.key(), 0, 10}); }) == std::nullopt);
 }
 
@@ -189,7 +190,7 @@ TEST_CASE("a region that is forgotten stays open for who has it") {
   SharedMemory memory(on());
   memory.add(kHere, {"r", object.key(), 0, 3});
   const std::shared_ptr<const SharedRegion> held = memory.find(kHere, "r");
-  memory.remove(kHere, "r");
+  memory.remove(kSystem, kHere, "r");
   std::string bytes(3, '\0');
   held->read(0, std::as_writable_bytes(std::span(bytes)));
   CHECK(bytes == "abc");
@@ -204,14 +205,14 @@ TEST_CASE("a region that nobody uses is forgotten after the idle time, if there 
   memory.add(kHere, {"r", object.key(), 0, 1}, start);
   memory.find(kHere, "r", start + 50s);
   std::shared_ptr<const SharedRegion> used = memory.find(kHere, "r", start + 100s);
-  CHECK(memory.list(kHere, "", start + 1000s).size() == 1);
+  CHECK(memory.list(kSystem, kHere, "", start + 1000s).size() == 1);
   used.reset();
-  CHECK(memory.list(kHere, "", start + 159s).size() == 1);
-  CHECK(memory.list(kHere, "", start + 161s).empty());
+  CHECK(memory.list(kSystem, kHere, "", start + 159s).size() == 1);
+  CHECK(memory.list(kSystem, kHere, "", start + 161s).empty());
 
   SharedMemory patient(on());
   patient.add(kHere, {"r", object.key(), 0, 1}, start);
-  CHECK(patient.list(kHere, "", start + 1000h).size() == 1);
+  CHECK(patient.list(kSystem, kHere, "", start + 1000h).size() == 1);
 }
 
 }  // namespace shared_memory_test

@@ -18,9 +18,9 @@ namespace {
 
 const std::set<::uid_t> kMyself{::geteuid()};
 
-SharedRegion region_of(const SharedObject& object, std::uint64_t offset, std::uint64_t size,
+SystemRegion region_of(const SharedObject& object, std::uint64_t offset, std::uint64_t size,
                        const std::set<::uid_t>& owners = kMyself) {
-  return SharedRegion({"r", object.key(), offset, size}, owners);
+  return SystemRegion({"r", object.key(), offset, size}, owners);
 }
 
 std::string bytes_of(const SharedRegion& region, std::uint64_t offset, std::size_t size) {
@@ -48,7 +48,7 @@ struct NamedFile {
 
 TEST_CASE("a region reads and writes its part of the object") {
   SharedObject object("part", "0123456789");
-  const SharedRegion region = region_of(object, 2, 6);
+  const SystemRegion region = region_of(object, 2, 6);
   CHECK(bytes_of(region, 0, 6) == "234567");
   CHECK(bytes_of(region, 4, 2) == "67");
   CHECK(bytes_of(region, 6, 0).empty());
@@ -60,7 +60,7 @@ TEST_CASE("a region reads and writes its part of the object") {
 
 TEST_CASE("nothing beyond a region is read or written, however large the numbers are") {
   SharedObject object("bounds", "0123456789");
-  const SharedRegion region = region_of(object, 2, 6);
+  const SystemRegion region = region_of(object, 2, 6);
   constexpr std::uint64_t huge = std::numeric_limits<std::uint64_t>::max();
   std::string bytes(3, '-');
   for (const std::uint64_t offset : {std::uint64_t{4}, std::uint64_t{7}, huge, huge - 1, huge - 2}) {
@@ -88,7 +88,7 @@ TEST_CASE("a region must lie in its object") {
 
 TEST_CASE("an object that is not there cannot be opened, and the message says the caller's names") {
   try {
-    SharedRegion({"mine", "/voxd_test_nothing", 0, 1}, kMyself);
+    SystemRegion({"mine", "/voxd_test_nothing", 0, 1}, kMyself);
     FAIL("it was opened");
   } catch (const Error& error) {
     CHECK(error.code() == Code::internal);
@@ -117,7 +117,7 @@ TEST_CASE("an object that all users may open is not taken") {
 
 TEST_CASE("what is no memory object is not taken, and does not keep the server waiting") {
   const auto opening = [](const NamedFile& file) {
-    return code_of([&] { SharedRegion({"r", file.key, 0, 1}, kMyself); });
+    return code_of([&] { SystemRegion({"r", file.key, 0, 1}, kMyself); });
   };
   const NamedFile pipe("pipe"), folder("folder"), link("link");
   REQUIRE(::mkfifo(pipe.path().c_str(), 0600) == 0);
@@ -131,7 +131,7 @@ TEST_CASE("what is no memory object is not taken, and does not keep the server w
 
 TEST_CASE("an object that is cut while it is used ends in an error") {
   SharedObject object("cut", "0123456789");
-  const SharedRegion region = region_of(object, 0, 10);
+  const SystemRegion region = region_of(object, 0, 10);
   object.resize(4);
   CHECK(bytes_of(region, 0, 4) == "0123");
   std::string bytes(6, '-');
@@ -144,7 +144,7 @@ TEST_CASE("an object that is cut while it is used ends in an error") {
 
 TEST_CASE("an object whose name has gone, or stands for another, stays the one that was registered") {
   SharedObject object("unlinked", "before");
-  const SharedRegion region = region_of(object, 0, 6);
+  const SystemRegion region = region_of(object, 0, 6);
   object.unlink();
   CHECK(bytes_of(region, 0, 6) == "before");
   const SharedObject another("unlinked", "other!");
@@ -156,9 +156,9 @@ TEST_CASE("an object whose name has gone, or stands for another, stays the one t
 
 TEST_CASE("bytes overlap where they are the same bytes of the same object") {
   const SharedObject object("overlap", "0123456789"), other("overlap2", "0123456789");
-  const auto whole = std::make_shared<const SharedRegion>(RegionDescription{"a", object.key(), 0, 10}, kMyself);
-  const auto end = std::make_shared<const SharedRegion>(RegionDescription{"b", object.key(), 5, 5}, kMyself);
-  const auto elsewhere = std::make_shared<const SharedRegion>(RegionDescription{"c", other.key(), 0, 10}, kMyself);
+  const auto whole = std::make_shared<const SystemRegion>(RegionDescription{"a", object.key(), 0, 10}, kMyself);
+  const auto end = std::make_shared<const SystemRegion>(RegionDescription{"b", object.key(), 5, 5}, kMyself);
+  const auto elsewhere = std::make_shared<const SystemRegion>(RegionDescription{"c", other.key(), 0, 10}, kMyself);
   CHECK(SharedBytes{whole, 4, 2}.overlaps({end, 0, 1}));
   CHECK(SharedBytes{end, 0, 1}.overlaps({whole, 0, 10}));
   CHECK_FALSE(SharedBytes{whole, 0, 5}.overlaps({end, 0, 5}));
