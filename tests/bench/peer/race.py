@@ -1,6 +1,6 @@
 """voxd and the Python service of service.py on the same synthetic patient, network and cores, one request after the other by turns.
 
-    race.py [--rows A B C] [--requests 5] [--clients 4] [--seed 7] [--out FOLDER]
+    race.py [--rows A B C] [--bf16] [--requests 5] [--clients 4] [--seed 7] [--out FOLDER]
 
 A   both through Python's tritonclient, FP32 both ways over gRPC
 B   INT16 there, UINT8 back, both through system shared memory
@@ -60,15 +60,15 @@ class Peer:
         self.process.wait()
 
 
-def voxd_of(row, folder):
+def voxd_of(row, precision, folder):
     """voxd serving spleen_seg as it is, or a copy of it in another precision."""
     options = ("--shm", "system") if row["shared"] else ()
-    if row["precision"] == "fp32":
+    if precision == "fp32":
         return Server(folder, "spleen_seg", options=options)
     bundle = folder / "zoo/spleen_seg"
     shutil.copytree(ZOO / "spleen_seg", bundle)
     file = bundle / "configs/serving.json"
-    file.write_text(json.dumps({**json.loads(file.read_text()), "precision": row["precision"]}))
+    file.write_text(json.dumps({**json.loads(file.read_text()), "precision": precision}))
     return Server(folder, "spleen_seg", repository=bundle.parent, options=options)
 
 
@@ -167,11 +167,13 @@ def stages_of(seen):
 def run_row(letter, options, hu, folder, lines):
     row = ROWS[letter]
     volume = np.ascontiguousarray(hu[None].astype(NUMPY[row["wire"]]))
-    lines.start(f"{letter}: {row['title']}")
+    precision = "bf16" if options.bf16 else row["precision"]
+    title = row["title"] + ("; voxd in bfloat16" if precision != row["precision"] else "")
+    lines.start(f"{letter}: {title}")
     with ExitStack() as stack:
         peer = Peer(row, folder / "peer.log")
         stack.callback(peer.stop)
-        voxd = voxd_of(row, folder)
+        voxd = voxd_of(row, precision, folder)
         stack.callback(voxd.stop)
         makers = {"peer": lambda name: Racer(peer.address, volume, row["wire"], row["shared"], name),
                   "voxd": lambda name: Racer(voxd.address, volume, row["wire"], row["shared"], name)}
@@ -181,7 +183,7 @@ def run_row(letter, options, hu, folder, lines):
             racer.close()
         rates = {side: throughput(make, options.clients, 2) for side, make in makers.items()} if options.clients else {}
     theirs, ours = seen["peer"]["arrays"], seen["voxd"]["arrays"]
-    result = {"row": letter, "title": row["title"], "ms": {side: statistics.median(seen[side]["ms"]) for side in seen},
+    result = {"row": letter, "title": title, "ms": {side: statistics.median(seen[side]["ms"]) for side in seen},
               "range": {side: [min(seen[side]["ms"]), max(seen[side]["ms"])] for side in seen},
               "stages": {side: stages_of(seen[side]) for side in seen}, "per_second": rates,
               "differing": {name: int((a != b).sum()) for name, a, b in zip(OUTPUTS, theirs, ours)}, "dice": dice(theirs[0], ours[0]),
@@ -213,6 +215,7 @@ def table(results, options):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", nargs="+", choices=sorted(ROWS), default=sorted(ROWS))
+    parser.add_argument("--bf16", action="store_true", help="voxd in bfloat16 in rows A and B, too; the peer stays as it is")
     parser.add_argument("--requests", type=int, default=5, help="of each side, one after the other; default 5")
     parser.add_argument("--clients", type=int, default=4, help="at once, for the throughput; 0: not measured; default 4")
     parser.add_argument("--seed", type=int, default=7, help="of the patient")
