@@ -7,8 +7,8 @@
 #include <sstream>
 
 #include "client/health.h"
+#include "client/image_sender.h"
 #include "client/security.h"
-#include "client/segment_call.h"
 #include "client/status.h"
 #include "client/volume_sender.h"
 #include "grpc_service.grpc.pb.h"
@@ -103,7 +103,7 @@ SegmentationClient::~SegmentationClient() = default;
 
 SegmentationOutcome SegmentationClient::segment(const SegmentationInput& input, const Progress& progress,
                                                 std::stop_token stop) {
-  SegmentCall call(input, connection_->options);
+  ImageSender call(input, connection_->options);
   const auto started = std::chrono::steady_clock::now();
   SegmentationOutcome outcome = call.run(*connection_->segmentation, progress, stop);
   const grpc::Status& status = call.status();

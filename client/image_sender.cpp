@@ -1,4 +1,4 @@
-#include "client/segment_call.h"
+#include "client/image_sender.h"
 
 #include <algorithm>
 #include <functional>
@@ -34,14 +34,14 @@ v1::Options::LabelFormat to_proto(LabelFormat format) {
   }
 }
 
-void tell(const SegmentCall::Progress& progress, const v1::Progress& event) {
+void tell(const ImageSender::Progress& progress, const v1::Progress& event) {
   const std::string_view stage = stage_name(event.stage());
   if (progress && !stage.empty()) progress({stage, event.fraction(), event.queue_position(), event.wait_seconds()});
 }
 
 }  // namespace
 
-SegmentCall::SegmentCall(const SegmentationInput& input, const ClientOptions& options)
+ImageSender::ImageSender(const SegmentationInput& input, const ClientOptions& options)
     : input_(input), options_(options) {
   if (input.parts.empty()) fail(Code::invalid_argument, "parts: an image needs at least one");
   if (options.chunk_bytes == 0) fail(Code::invalid_argument, "chunk_bytes: 0, at least 1");
@@ -49,7 +49,7 @@ SegmentCall::SegmentCall(const SegmentationInput& input, const ClientOptions& op
   for (const ImagePart& part : input.parts) part_bytes_.push_back(byte_size(part));
 }
 
-v1::SegmentRequest SegmentCall::open_message() const {
+v1::SegmentRequest ImageSender::open_message() const {
   v1::SegmentRequest request;
   v1::Open& open = *request.mutable_open();
   open.set_model(input_.model);
@@ -78,7 +78,7 @@ v1::SegmentRequest SegmentCall::open_message() const {
   return request;
 }
 
-bool SegmentCall::upload_part(std::size_t index, std::size_t chunk_bytes) {
+bool ImageSender::upload_part(std::size_t index, std::size_t chunk_bytes) {
   PartReader reader(input_.parts[index], part_bytes_[index]);
   v1::SegmentRequest request;
   v1::Chunk& chunk = *request.mutable_chunk();
@@ -92,7 +92,7 @@ bool SegmentCall::upload_part(std::size_t index, std::size_t chunk_bytes) {
   return true;
 }
 
-void SegmentCall::upload(std::size_t chunk_bytes) {
+void ImageSender::upload(std::size_t chunk_bytes) {
   try {
     for (std::size_t i = 0; i < input_.parts.size(); ++i)
       if (!upload_part(i, chunk_bytes)) return;  // the call has ended; the reading side learns why
@@ -103,12 +103,12 @@ void SegmentCall::upload(std::size_t chunk_bytes) {
   }
 }
 
-grpc::Status SegmentCall::end() {
+grpc::Status ImageSender::end() {
   if (uploader_.joinable()) uploader_.join();
   return stream_->Finish();
 }
 
-SegmentationOutcome SegmentCall::run(v1::Segmentation::Stub& stub, const Progress& progress,
+SegmentationOutcome ImageSender::run(v1::Segmentation::Stub& stub, const Progress& progress,
                                      const std::stop_token& stop) {
   if (input_.timeout)
     context_.set_deadline(std::chrono::system_clock::now() + std::min(*input_.timeout, longest_timeout));

@@ -17,11 +17,11 @@ namespace voxd {
 
 /// One call of Segment from Open to status. The thread that calls run() reads the events; a thread of its own uploads,
 /// so that progress and refusals are seen while bytes still go up. Used once, by one thread.
-class SegmentCall {
+class ImageSender {
  public:
   using Progress = SegmentationClient::Progress;
 
-  SegmentCall(const SegmentationInput& input, const ClientOptions& options);
+  ImageSender(const SegmentationInput& input, const ClientOptions& options);
 
   /// The answer, with the call's status OK. Throws what progress throws, and local faults as Error; a status that is
   /// not OK is left in status() and gives an outcome that means nothing.
