@@ -1,5 +1,6 @@
 #include "server/machine.h"
 
+#include <malloc.h>
 #include <sched.h>
 #include <sys/resource.h>
 
@@ -64,6 +65,12 @@ int usable_cores() {
   // Half a core more than a whole number is worth a thread.
   const int quota = static_cast<int>(quota_in_cores().value_or(bound_to) + 0.5);
   return std::max(1, std::min(bound_to, quota));
+}
+
+void keep_freed_memory() {
+  ::mallopt(M_TRIM_THRESHOLD, 256 << 20);
+  ::mallopt(M_MMAP_THRESHOLD, 32 << 20);  // glibc's most: what is larger comes from pools of our own
+  ::mallopt(M_ARENA_MAX, 4);              // each of which keeps memory for its threads alone
 }
 
 void raise_descriptor_limit() {

@@ -11,6 +11,10 @@ int usable_cores();
 /// Lets this process open as many files and connections as the machine's administrator allows. Once, at start.
 void raise_descriptor_limit();
 
+/// The heap keeps what messages took for the next ones instead of giving it back to the system, which would hand it out
+/// as fresh pages again: some 250 MB of it. Once, at start, before other threads.
+void keep_freed_memory();
+
 /// Bytes that this process can still have: what the machine has available, or less where its control group has a limit.
 /// 0 if neither is known.
 std::int64_t available_memory();

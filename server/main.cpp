@@ -17,6 +17,7 @@ constexpr int kFailed = 1;
 int serve(const voxd::Settings& settings) {
   voxd::Signals signals;
   voxd::raise_descriptor_limit();
+  voxd::keep_freed_memory();
   voxd::App app(settings);
   while (signals.wait() == voxd::Signals::Wish::rescan) app.refresh();
   return app.drain(signals.second()) ? 0 : kFailed;
