@@ -12,7 +12,6 @@ import queue
 import threading
 import time
 
-import grpc
 import orthanc
 
 import voxd_client
@@ -34,7 +33,7 @@ class Bridge:
     def __init__(self, settings):
         check(settings)
         self._rules = read_rules(settings.get("Rules"))
-        self._client = voxd_client.Client(settings.get("Address", "127.0.0.1:8001"), credentials(settings),
+        self._client = voxd_client.Client(settings.get("Address", "127.0.0.1:8001"), voxd_client.credentials(settings),
                                           settings.get("GiveUpAfterSeconds", 3600))
         self._pending = pathlib.Path(settings["PendingFolder"])
         self._pending.mkdir(parents=True, exist_ok=True)
@@ -132,14 +131,6 @@ def metadata(series, number):
 def file_of(instance):
     size = int(get(f"/instances/{instance}")["FileSize"])
     return voxd_client.File(size, lambda: orthanc.GetDicomForInstance(instance))
-
-
-def credentials(settings):
-    """For TLS, where Voxd.Ca is set; None without."""
-    if "Ca" not in settings:
-        return None
-    pem = {name: pathlib.Path(settings[name]).read_bytes() for name in ("Ca", "Key", "Certificate") if name in settings}
-    return grpc.ssl_channel_credentials(pem["Ca"], pem.get("Key"), pem.get("Certificate"))
 
 
 BRIDGE = Bridge(json.loads(orthanc.GetConfiguration()).get("Voxd", {}))

@@ -3,6 +3,7 @@
 segmentation_pb2 is what protoc makes of that file.
 """
 import dataclasses
+import pathlib
 import threading
 import time
 
@@ -97,6 +98,14 @@ class Client:
                 raise Stopped
             self._call = self._segment(messages, metadata=self._metadata, timeout=timeout_s)
             return self._call
+
+
+def credentials(settings):
+    """Of the files that Ca, Key and Certificate name, for TLS; None without Ca."""
+    if "Ca" not in settings:
+        return None
+    pem = {name: pathlib.Path(settings[name]).read_bytes() for name in ("Ca", "Key", "Certificate") if name in settings}
+    return grpc.ssl_channel_credentials(pem["Ca"], pem.get("Key"), pem.get("Certificate"))
 
 
 def requests(model, files, outputs, accepted, ended):

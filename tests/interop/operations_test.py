@@ -6,12 +6,11 @@ import json
 import os
 import re
 import signal
-import subprocess
 
 import nibabel
 import numpy as np
 
-from support import body_phantom, http, wait_until
+from support import body_phantom, http, issue_certificate, wait_until
 
 SECRETS = ["DOE^JANE", "DOE_JANE", "PID-4711", "JANES-WARD"]
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -92,23 +91,9 @@ def test_a_log_in_json_is_one_object_a_line_and_goes_on_in_a_new_file_after_sigh
     assert server.log() == "", "all of it goes to the file"
 
 
-def issue(folder, name, ca=None):
-    """NAME.crt and NAME.key in the folder: signed by itself, or by `ca`."""
-    subject = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", f"/CN={name}",
-               "-keyout", folder / f"{name}.key"]
-    signed_by = ["-CA", folder / f"{ca}.crt", "-CAkey", folder / f"{ca}.key"] if ca else []
-    if not ca:
-        subprocess.run(["openssl", "req", "-x509", *subject, "-out", folder / f"{name}.crt"], check=True, capture_output=True)
-        return
-    subprocess.run(["openssl", "req", *subject, "-out", folder / f"{name}.csr"], check=True, capture_output=True)
-    (folder / "names").write_text("subjectAltName=DNS:localhost\n")
-    subprocess.run(["openssl", "x509", "-req", "-in", folder / f"{name}.csr", *signed_by, "-CAcreateserial", "-days", "2",
-                    "-extfile", folder / "names", "-out", folder / f"{name}.crt"], check=True, capture_output=True)
-
-
 def test_voxctl_and_voxd_prove_to_each_other_who_they_are(start_server, spleen_repository, tmp_path):
     for name in ("authority", "server", "gateway"):
-        issue(tmp_path, name, None if name == "authority" else "authority")
+        issue_certificate(tmp_path, name, None if name == "authority" else "authority")
     (tmp_path / "token").write_text("a token\n")
     (tmp_path / "roles.json").write_text(json.dumps({
         "subjects": {"gateway": ["infer"]}, "tokens": {hashlib.sha256(b"a token").hexdigest(): ["admin"]}}))

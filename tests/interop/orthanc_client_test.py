@@ -9,7 +9,7 @@ import time
 import grpc
 import pytest
 
-from support import ROOT, free_port, wait_until
+from support import ROOT, free_port, issue_certificate, wait_until
 
 PUSHBACK_S = 0.3
 
@@ -31,13 +31,14 @@ def modules(tmp_path_factory):
 class Told:
     """A server that answers call n as answers[n] does: a function (requests, context) -> events; the last one goes on."""
 
-    def __init__(self, voxd, *answers):
+    def __init__(self, voxd, *answers, credentials=None):
         self._answers = answers
         self.calls = []  # per call when it came, and the chunks that it brought
         self._server = grpc.server(concurrent.futures.ThreadPoolExecutor(4))
         handler = grpc.stream_stream_rpc_method_handler(self._segment, voxd.SegmentRequest.FromString, voxd.SegmentEvent.SerializeToString)
         self._server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler("voxd.v1.Segmentation", {"Segment": handler})])
-        self.port = self._server.add_insecure_port("127.0.0.1:0")
+        address = "127.0.0.1:0"
+        self.port = self._server.add_secure_port(address, credentials) if credentials else self._server.add_insecure_port(address)
         self._server.start()
 
     def _segment(self, requests, context):
@@ -55,8 +56,8 @@ class Told:
 def told(modules):
     servers = []
 
-    def start(*answers, give_up_after_s=60):
-        servers.append(Told(modules[1], *answers))
+    def start(*answers, give_up_after_s=60, credentials=None):
+        servers.append(Told(modules[1], *answers, credentials=credentials))
         return servers[-1], modules[0].Client(f"127.0.0.1:{servers[-1].port}", give_up_after_s=give_up_after_s)
 
     yield start
@@ -167,3 +168,24 @@ def test_stopping_ends_a_call_under_way(told, modules, files):
         client.stop()
         with pytest.raises(modules[0].Stopped):
             call.result(timeout=60)
+
+
+def test_over_tls_each_side_proves_who_it_is(told, modules, segment, files, tmp_path):
+    for name in ("authority", "server", "gateway", "another"):
+        issue_certificate(tmp_path, name, "authority" if name in ("server", "gateway") else None)
+    pem = {file: (tmp_path / file).read_bytes() for file in ("server.key", "server.crt", "authority.crt")}
+    server, _ = told(segment, credentials=grpc.ssl_server_credentials(
+        [(pem["server.key"], pem["server.crt"])], root_certificates=pem["authority.crt"], require_client_auth=True))
+
+    def client(ca, name=None):
+        settings = {"Ca": str(tmp_path / f"{ca}.crt")}
+        if name:
+            settings.update(Certificate=str(tmp_path / f"{name}.crt"), Key=str(tmp_path / f"{name}.key"))
+        return modules[0].Client(f"127.0.0.1:{server.port}", modules[0].credentials(settings), give_up_after_s=1)
+
+    assert client("authority", "gateway").segment("m", files[1], ["seg"]).results["seg"] == b"seg!"
+    for wrong in (client("authority"), client("authority", "another"), client("another", "gateway")):
+        with pytest.raises(modules[0].Refused, match="UNAVAILABLE"):
+            wrong.segment("m", files[1], ["seg"])
+    assert len(server.calls) == 1
+    assert modules[0].credentials({}) is None

@@ -126,6 +126,20 @@ def free_port():
         return listener.getsockname()[1]
 
 
+def issue_certificate(folder, name, ca=None):
+    """NAME.crt and NAME.key in the folder: signed by itself, or by `ca`."""
+    subject = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", f"/CN={name}",
+               "-keyout", folder / f"{name}.key"]
+    signed_by = ["-CA", folder / f"{ca}.crt", "-CAkey", folder / f"{ca}.key"] if ca else []
+    if not ca:
+        subprocess.run(["openssl", "req", "-x509", *subject, "-out", folder / f"{name}.crt"], check=True, capture_output=True)
+        return
+    subprocess.run(["openssl", "req", *subject, "-out", folder / f"{name}.csr"], check=True, capture_output=True)
+    (folder / "names").write_text("subjectAltName=DNS:localhost,IP:127.0.0.1\n")
+    subprocess.run(["openssl", "x509", "-req", "-in", folder / f"{name}.csr", *signed_by, "-CAcreateserial", "-days", "2",
+                    "-extfile", folder / "names", "-out", folder / f"{name}.crt"], check=True, capture_output=True)
+
+
 def body_phantom(shape=(64, 64, 40)):
     """int16 in Hounsfield units: air, and in it a body-like ellipsoid of soft tissue with a denser organ; not symmetric in any axis."""
     x, y, z = np.ogrid[tuple(slice(-1, 1, n * 1j) for n in shape)]
