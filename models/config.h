@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -38,7 +39,7 @@ struct ConfigValue {
   bool is_null() const { return std::holds_alternative<std::monostate>(data); }
   template <class T>
   const T* as() const {
-    return std::get_if<T>(&data);
+    return std::get_if<T>(std::addressof(data));  // clang would look for a & of the incomplete types in it
   }
   /// The entry of that name, null when this is no map or has none.
   const ConfigValue* find(std::string_view key) const;

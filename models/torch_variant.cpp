@@ -16,7 +16,7 @@
 namespace voxd {
 namespace {
 
-using Graph = std::shared_ptr<torch::jit::Graph>;
+using GraphPointer = std::shared_ptr<torch::jit::Graph>;
 
 std::string number(const char* format, double value) {
   char text[32];
@@ -31,7 +31,7 @@ at::Tensor random_voxels(const NetworkOptions& options) {
                    at::make_generator<at::CPUGeneratorImpl>(std::uint64_t{20'240'611}));
 }
 
-std::string rewrite(Graph& graph) {
+std::string rewrite(GraphPointer& graph) {
   const RewriteCounts counts = rewrite_for_onednn(graph);
   if (counts.convolutions == 0) fail(Code::failed_precondition, "it has no convolution that the rewrite knows");
   return std::to_string(counts.convolutions) + " convolutions with " + std::to_string(counts.activations) +
@@ -57,12 +57,12 @@ struct Trial {
 };
 
 /// Makes another form of a network by `change`, which says what it did, and compares its answer with the right one.
-Trial try_form(const torch::jit::Module& plain, const std::function<std::string(Graph&)>& change,
+Trial try_form(const torch::jit::Module& plain, const std::function<std::string(GraphPointer&)>& change,
                const at::Tensor& input, const at::Tensor& right) {
   Trial trial;
   try {
     torch::jit::Module copy = plain.clone();
-    Graph graph = copy.get_method("forward").graph();
+    GraphPointer graph = copy.get_method("forward").graph();
     trial.what = change(graph);
     trial.agreement = compare(right, run_network(copy, input));
     trial.module = std::move(copy);
@@ -138,7 +138,7 @@ TorchVariant choose_variant(const torch::jit::Module& plain, const NetworkOption
         take(chosen, try_form(plain, rewrite, input, right), is_the_same, "rewritten for oneDNN", "not rewritten");
   }
   if (bf16) {
-    const auto change = [rewritten](Graph& graph) {
+    const auto change = [rewritten](GraphPointer& graph) {
       if (rewritten) rewrite_for_onednn(graph);
       convert_to_bf16(graph);
       return std::string(rewritten ? "of the rewritten graph" : "of the file's graph");
