@@ -102,7 +102,7 @@ std::string input_key_of(const Config& config) {
 
 /// What voxd uses of metadata.json; everything in it is optional and descriptive, so nothing else is looked at.
 struct Metadata {
-  std::string version, task, description;
+  std::string version, task, description, intended_use;
   std::int32_t input_channels = 1;
   std::vector<std::string> channel_names;
   std::map<std::int32_t, std::string> labels;
@@ -151,6 +151,7 @@ Metadata read_metadata(const Config& config) {
   metadata.version = text_at(config, "version");
   metadata.task = text_at(config, "task");
   metadata.description = text_at(config, "description");
+  metadata.intended_use = text_at(config, "intended_use");
   metadata.labels = read_labels(config);
   constexpr const char* channels_id = "network_data_format::inputs::image::num_channels";
   if (const ConfigValue* channels = config.raw(channels_id)) {
@@ -263,6 +264,7 @@ Bundle read_bundle(const fs::path& path, bool cuda) {
   description.task = metadata.task;
   description.description = serving.description.empty() ? metadata.description : serving.description;
   description.metadata_version = metadata.version;
+  description.intended_use = metadata.intended_use;
   description.labels = metadata.labels;
   description.contour_key = serving.contour.empty() ? contour_of(bundle.post, saved) : serving.contour;
   if (!description.contour_key.empty()) require_key(source, "contour", description.contour_key, saved);

@@ -32,6 +32,7 @@ struct PipelineDescription {
   std::string task;              ///< one line, from metadata.json
   std::string description;       ///< from metadata.json
   std::string metadata_version;  ///< metadata.json's `version`
+  std::string intended_use;      ///< from metadata.json: "synthetic, not for patients"
   std::vector<TensorDescription> inputs, outputs;
   std::string mask_key = "pred";
   bool ends_on_input_grid =

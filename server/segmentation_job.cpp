@@ -134,6 +134,7 @@ std::string SegmentationJob::report_of(const HostVolume& image, const HostVolume
   report.voxd_version = version();
   report.model = model().name;
   report.model_version = model().version;
+  report.intended_use = model().pipeline->description().intended_use;
   report.input = image.geometry;
   report.input_dtype = image.dtype;
   report.input_sha256 = audit_record.input_sha256;

@@ -118,7 +118,7 @@ def main():
     parser.add_argument("out", help="the TorchScript file")
     parser.add_argument("--steps", type=int, default=4000)
     parser.add_argument("--patients", type=int, default=14)
-    parser.add_argument("--judge", type=int, default=4, help="how many unseen patients; default 4")
+    parser.add_argument("--judge", type=int, default=10, help="how many unseen patients; default 10")
     options = parser.parse_args()
     torch.manual_seed(1)
     patients = [patient(seed) for seed in range(options.patients)]

@@ -107,6 +107,7 @@ std::string encode_report(const Report& report) {
   json["voxd_version"] = report.voxd_version;
   json["model"] = report.model;
   json["model_version"] = report.model_version;
+  json["intended_use"] = report.intended_use;
   json["input"] = {{"size", report.input.size},
                    {"spacing_mm", spacing_mm(report.input.affine)},
                    {"dtype", std::string(name_of(report.input_dtype))},

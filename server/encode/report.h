@@ -41,6 +41,7 @@ struct Report {
   std::string voxd_version;
   std::string model;
   std::string model_version;
+  std::string intended_use;  ///< of the model, as its bundle says; may be empty
   Geometry input;
   DType input_dtype = DType::f32;
   std::vector<std::string> input_sha256;  ///< of each file as it came

@@ -232,6 +232,16 @@ def test_an_image_without_foreground_is_refused(server, tmp_path):
     require_one_line(segment(server, tmp_path / "air.nii", tmp_path / "mask.nii.gz", model=SPLEEN), BAD_INPUT, "no voxel > 0")
 
 
+def test_a_report_says_what_the_model_is_for(server, tmp_path):
+    image = body_phantom()
+    (tmp_path / "body.nii").write_bytes(nifti1([3, *image.shape, 1, 1, 1, 1], voxel_bytes=image.tobytes(order="F")))
+    result = segment(server, tmp_path / "body.nii", tmp_path / "mask.nii", "--report", tmp_path / "report.json", model=SPLEEN)
+    assert result.returncode == OK, result.stderr
+    assert json.loads((tmp_path / "report.json").read_text())["intended_use"].startswith("Synthetic, not for patients")
+    mask = nibabel.load(tmp_path / "mask.nii")  # as it was named: not compressed
+    assert mask.shape == (224, 224, 224)
+
+
 def test_channels_that_the_model_does_not_take_are_refused(server, tmp_path):
     result = server.voxctl("segment", HEAD, HEAD, "--model", BRAIN, "--mask", tmp_path / "mask.nii.gz")
     require_one_line(result, BAD_INPUT)

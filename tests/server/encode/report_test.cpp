@@ -97,6 +97,7 @@ TEST_CASE("the report says what was done in JSON that a parser reads", "[encode]
   report.voxd_version = "0.1.0";
   report.model = "brain_extraction";
   report.model_version = "1";
+  report.intended_use = "not for patients";
   report.input = {{10, 11, 12}, oblique};
   report.input_dtype = DType::i16;
   report.warnings = {"left out 1 localizer"};
@@ -105,6 +106,7 @@ TEST_CASE("the report says what was done in JSON that a parser reads", "[encode]
   report.total_ms = 16.25;
   const auto json = nlohmann::json::parse(encode_report(report));
   REQUIRE(json["request_id"] == report.request_id);
+  REQUIRE(json["intended_use"] == "not for patients");
   REQUIRE(json["voxd_version"] == "0.1.0");
   REQUIRE(json["model"] == "brain_extraction");
   REQUIRE(json["model_version"] == "1");
