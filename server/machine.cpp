@@ -68,7 +68,7 @@ int usable_cores() {
 }
 
 void keep_freed_memory() {
-  ::mallopt(M_TRIM_THRESHOLD, 256 << 20);
+  ::mallopt(M_TRIM_THRESHOLD, 64 << 20);
   ::mallopt(M_MMAP_THRESHOLD, 32 << 20);  // glibc's most: what is larger comes from pools of our own
   ::mallopt(M_ARENA_MAX, 4);              // each of which keeps memory for its threads alone
 }

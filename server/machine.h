@@ -12,7 +12,7 @@ int usable_cores();
 void raise_descriptor_limit();
 
 /// The heap keeps what messages took for the next ones instead of giving it back to the system, which would hand it out
-/// as fresh pages again: some 250 MB of it. Once, at start, before other threads.
+/// as fresh pages again: at most 64 MiB in each of four arenas. Once, at start, before other threads.
 void keep_freed_memory();
 
 /// Bytes that this process can still have: what the machine has available, or less where its control group has a limit.
