@@ -50,7 +50,9 @@ bool is_frame_marker(int marker) {
   return (marker >= 0xC0 && marker <= 0xCF && marker != 0xC4 && marker != 0xC8 && marker != 0xCC) || marker == 0xF7;
 }
 
-bool has_no_segment(int marker) { return marker == 0x01 || (marker >= 0xD0 && marker <= 0xD8); }
+constexpr int start_of_image = 0xD8;
+
+bool has_no_segment(int marker) { return marker == 0x01 || (marker >= 0xD0 && marker <= 0xD7); }
 
 /// A stream that openjpeg reads from memory.
 struct MemoryStream {
@@ -143,8 +145,10 @@ std::optional<CodestreamHeader> read_jpeg_header(std::span<const std::byte> stre
     const int marker = byte_at(stream, at + 1);
     if (marker == 0xFF) {
       ++at;  // fill bytes may stand before a marker
-    } else if (has_no_segment(marker)) {
+    } else if (marker == start_of_image) {
       at += 2;
+    } else if (has_no_segment(marker)) {
+      return std::nullopt;  // has no place before a frame's header, and DCMTK would not get past it
     } else if (is_frame_marker(marker)) {
       if (stream.size() - at < 10) return std::nullopt;
       return CodestreamHeader{big_endian(stream, at + 7, 2), big_endian(stream, at + 5, 2), byte_at(stream, at + 9),

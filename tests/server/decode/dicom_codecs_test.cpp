@@ -173,5 +173,17 @@ TEST_CASE("a stream that is cut at any byte, or damaged at any, is refused or de
   CHECK(out[23] == std::byte{5});
 }
 
+TEST_CASE("a marker that has no place before a JPEG frame's header is refused at once", "[dicom][codecs]") {
+  const DicomPixels pixels{.rows = 1, .columns = 1, .bits_allocated = 8, .bits_stored = 2, .high_bit = 1};
+  for (const int marker : {0x01, 0xD0, 0xD7}) {
+    Bytes stream;
+    for (const int byte : {0xFF, 0xD8, 0xFF, marker, 0xFF, 0xC1, 0x00, 0x0B, 0x02, 0x00, 0x01, 0x00, 0x01, 0x01})
+      stream.push_back(static_cast<std::byte>(byte));
+    Bytes out(1);
+    CAPTURE(marker);
+    CHECK_THROWS_WITH(decode_jpeg(stream, jpeg_extended, pixels, out), Contains("no frame header"));
+  }
+}
+
 }  // namespace
 }  // namespace voxd::dicom_codecs_test
