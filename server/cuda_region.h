@@ -12,8 +12,8 @@
 namespace voxd {
 
 /// Memory of a CUDA device that another process shares. Its bytes go by way of the host, as an image that is sent does.
-/// What the owner does to it meanwhile ends in other bytes: freed, it stays until it is closed here. Safe from any
-/// thread.
+/// What the owner writes to it meanwhile ends in other bytes; CUDA leaves undefined what comes of memory that its owner
+/// frees before it is closed here. Safe from any thread.
 class CudaRegion final : public SharedRegion {
  public:
   /// Throws Error{invalid_argument} if the memory does not reach to the region's end.
